@@ -1,11 +1,12 @@
-# pyralog_component(NAME [DEPENDS lower components...] [LIBRARIES system libraries...])
+# pyralog_component(NAME [THREADED] [DEPENDS lower components...] [LIBRARIES system libraries...])
 #
 # Declares one folder of src/ as a static library, with its tests (*_test.cc), fuzz targets (*_fuzz.cc) and
 # microbenchmarks (*_bench.cc). A component sees only its own headers and those of what it declares: its public include
 # path is a build-tree view that holds just its folder, so an undeclared include does not compile. Components are added
-# lowest first and each dependency must already exist, so a cycle does not configure.
+# lowest first and each dependency must already exist, so a cycle does not configure. The tests of a THREADED component run
+# under the thread sanitizer too.
 function(pyralog_component NAME)
-  cmake_parse_arguments(ARG "" "" "DEPENDS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "THREADED" "" "DEPENDS;LIBRARIES" ${ARGN})
   set(view ${CMAKE_BINARY_DIR}/include-view/${NAME})
   file(MAKE_DIRECTORY ${view})
   file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${view}/${NAME} SYMBOLIC)
@@ -38,6 +39,10 @@ function(pyralog_component NAME)
       PYRALOG_TESTDATA="${CMAKE_CURRENT_SOURCE_DIR}/testdata")
     add_test(NAME ${NAME} COMMAND ${NAME}_tests)
     set_tests_properties(${NAME} PROPERTIES TIMEOUT 600)
+    if(ARG_THREADED)
+      set_tests_properties(${NAME} PROPERTIES LABELS tsan)
+      set_property(GLOBAL APPEND PROPERTY PYRALOG_TSAN_TESTS ${NAME}_tests)
+    endif()
   endif()
   if(PYRALOG_FUZZ)
     foreach(source IN LISTS fuzzers)
