@@ -5,6 +5,7 @@
 
 #include "core/checksum.h"
 #include "core/ids.h"
+#include "core/latency_histogram.h"
 #include "core/random.h"
 #include "core/result.h"
 #include "core/slice.h"
@@ -52,6 +53,29 @@ TEST(Result, PropagatesTheError) {
   EXPECT_EQ(quarter(8).value(), 2);
   EXPECT_EQ(quarter(6).error().to_string(), "invalid argument: odd");
   EXPECT_EQ(half(1).error().with_context("x").detail(), "x: odd");
+}
+
+TEST(LatencyHistogram, PutsEachValueBelowItsBucketsEnd) {
+  using H = LatencyHistogram;
+  for (std::uint64_t us : {0u, 1u, 3u, 4u, 7u, 8u, 9u, 100u, 1000u, 131072u, 99'999'999u}) {
+    const std::size_t bucket = H::bucket_of(us);
+    EXPECT_LT(us, H::bucket_end_us(bucket)) << us;
+    if (bucket > 0) EXPECT_GE(us, H::bucket_end_us(bucket - 1)) << us;
+  }
+  EXPECT_EQ(H::bucket_of(~std::uint64_t{0}), H::kBuckets - 1);
+}
+
+TEST(LatencyHistogram, GivesPercentilesOfMergedShards) {
+  LatencyHistogram a, b;
+  for (int i = 0; i < 99; ++i) a.record(std::chrono::microseconds(100));
+  b.record(std::chrono::milliseconds(20));
+  a.merge(b);
+  EXPECT_EQ(a.count(), 100u);
+  EXPECT_EQ(a.max_us(), 20'000u);
+  EXPECT_LE(a.percentile_us(0.5), 125u);
+  EXPECT_GE(a.percentile_us(0.5), 100u);
+  EXPECT_EQ(a.percentile_us(0.995), 20'000u);
+  EXPECT_EQ(LatencyHistogram().percentile_us(0.5), 0u);
 }
 
 TEST(Slice, SharesOneAlignedChunk) {
