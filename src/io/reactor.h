@@ -9,6 +9,7 @@
 #include "core/ids.h"
 #include "core/random.h"
 #include "core/time.h"
+#include "io/counters.h"
 
 namespace pyralog::io {
 
@@ -48,6 +49,15 @@ struct RemoteWork {
   void (*run)(RemoteWork*) noexcept = nullptr;
 };
 
+/// Helper threads come in lanes, so that slow work of one kind does not hold up another kind.
+enum class Lane : std::uint8_t {
+  kFiles,    ///< open, rename, zero, list ...
+  kSync,     ///< writes and syncs, where io_uring is not in use
+  kNames,    ///< host names
+  kCompute,  ///< long computations
+};
+inline constexpr std::size_t kLanes = 4;
+
 /// A shard's event loop: its run queue, timers and doors to the world. One thread at a time runs it; everything but
 /// `post_remote` is for that thread only. Two kinds exist: the real one (epoll and io_uring) and the virtual one, where a
 /// simulator steps many reactors in virtual time; code above `io/` cannot tell them apart.
@@ -74,6 +84,15 @@ class Reactor {
 
   /// Runs `work->run` on this reactor's thread. The only member that other threads may call. Order is kept per sender.
   void post_remote(RemoteWork* work) noexcept;
+
+  /// Runs `work->run` on a helper thread of `lane`; a virtual reactor runs it in place. `run_blocking` (io/blocking.h) is
+  /// the convenient form.
+  virtual void offload(RemoteWork* work, Lane lane) noexcept {
+    (void)lane;
+    work->run(work);
+  }
+
+  IoCounters& counters() noexcept { return counters_; }
 
   /// co_await reactor.yield(): lets everything else that is ready run first.
   auto yield() noexcept {
@@ -126,6 +145,7 @@ class Reactor {
   std::uint64_t timer_sequence_ = 0;
   std::atomic<RemoteWork*> remote_{nullptr};  // newest first
   Random random_;
+  IoCounters counters_;
   ShardId shard_;
 };
 
