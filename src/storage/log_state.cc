@@ -1,0 +1,110 @@
+#include "storage/log_state.h"
+
+#include "storage/byte_codec.h"
+#include "storage/log_format.h"
+
+namespace pyralog::storage {
+namespace {
+
+enum Flag : std::uint8_t { kProducersInline = 1, kHasSnapshot = 2, kPeakExact = 4, kFlagsAll = 7 };
+
+}  // namespace
+
+void LogState::apply(const record::BatchHeader& batch, Offset segment_base, WallTime now) {
+  if (segment_base != segment_base_) begin_segment(segment_base);
+  segment_peak_.note(batch);
+  epochs_.note(batch.leader_epoch(), batch.base_offset());
+  if (producers_known_) producers_.apply(batch, now);
+  log_end_ = batch.end_offset();
+  appended_at_ = now;
+  bytes_since_snapshot_ += batch.batch_bytes();
+}
+
+void LogState::truncate(Offset end, Offset segment_base) {
+  if (end >= log_end_) return;
+  log_end_ = end;
+  epochs_.truncate(end);
+  if (!producers_.truncate(end)) producers_known_ = false;
+  if (!producers_known_) producers_.clear();
+  if (snapshot_.has_value() && *snapshot_ > end) snapshot_.reset();
+  if (segment_base != segment_base_ || segment_peak_.batch_base >= end) segment_peak_exact_ = false;
+  if (segment_base != segment_base_) segment_peak_ = {};
+  segment_base_ = segment_base;
+}
+
+void LogState::trim(Offset start) {
+  epochs_.trim(start);
+  if (start <= log_end_) return;
+  log_end_ = start;
+  begin_segment(start);
+}
+
+void LogState::begin_segment(Offset base) {
+  segment_base_ = base;
+  segment_peak_ = {};
+  segment_peak_exact_ = true;
+}
+
+void LogState::set_snapshot(Offset offset) {
+  snapshot_ = offset;
+  bytes_since_snapshot_ = 0;
+}
+
+void LogState::set_producers(ProducerTable producers) {
+  producers_ = std::move(producers);
+  producers_known_ = true;
+}
+
+void LogState::set_segment_peak(const TimestampPeak& peak) {
+  segment_peak_ = peak;
+  segment_peak_exact_ = true;
+}
+
+void LogState::encode(std::vector<std::byte>& out) const {
+  const bool small = producers_.encoded_bytes() <= kProducerBytesInlineMax;
+  const bool producers_inline = producers_known_ && (small || !snapshot_.has_value());
+  std::uint8_t flags = 0;
+  if (producers_inline) flags |= kProducersInline;
+  if (snapshot_.has_value()) flags |= kHasSnapshot;
+  if (segment_peak_exact_) flags |= kPeakExact;
+  put_little(out, log_format::kStateVersion);
+  put_little(out, flags);
+  put_little(out, log_end_.value);
+  put_little(out, segment_base_.value);
+  put_little(out, segment_peak_.timestamp.ms);
+  put_little(out, segment_peak_.batch_base.value);
+  put_little(out, appended_at_.ms);
+  put_little(out, bytes_since_snapshot_);
+  put_little(out, snapshot_.value_or(Offset(0)).value);
+  epochs_.encode(out);
+  if (producers_inline) producers_.encode(out);
+}
+
+Result<LogState> LogState::decode(ByteView& bytes) {
+  std::uint8_t version = 0;
+  if (!take_little(bytes, version)) return ErrorCode::kTruncated;
+  if (version != log_format::kStateVersion) return ErrorCode::kUnsupportedVersion;
+  LogState state;
+  std::uint8_t flags = 0;
+  Offset snapshot;
+  if (!take_little(bytes, flags) || !take_little(bytes, state.log_end_.value) ||
+      !take_little(bytes, state.segment_base_.value) || !take_little(bytes, state.segment_peak_.timestamp.ms) ||
+      !take_little(bytes, state.segment_peak_.batch_base.value) || !take_little(bytes, state.appended_at_.ms) ||
+      !take_little(bytes, state.bytes_since_snapshot_) || !take_little(bytes, snapshot.value)) {
+    return ErrorCode::kTruncated;
+  }
+  if (flags > kFlagsAll || state.segment_base_ < Offset(0) || state.log_end_ < state.segment_base_ ||
+      snapshot < Offset(0) || snapshot > state.log_end_) {
+    return Error(ErrorCode::kCorrupt, "a log's state is malformed");
+  }
+  if ((flags & kHasSnapshot) != 0) state.snapshot_ = snapshot;
+  state.segment_peak_exact_ = (flags & kPeakExact) != 0;
+  state.producers_known_ = (flags & kProducersInline) != 0;
+  PYRALOG_ASSIGN(state.epochs_, LeaderEpochs::decode(bytes));
+  if (state.producers_known_) {
+    PYRALOG_ASSIGN(state.producers_, ProducerTable::decode(bytes));
+  }
+  return state;
+}
+
+}  // namespace pyralog::storage
