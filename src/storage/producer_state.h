@@ -48,7 +48,8 @@ struct ProducerEntry {
 /// nothing of files and clocks. Bounded: beyond limits::kProducersPerPartitionMax the longest unseen go first.
 class ProducerTable {
  public:
-  explicit ProducerTable(std::size_t producers_max = limits::kProducersPerPartitionMax) : producers_max_(producers_max) {}
+  ProducerTable() = default;
+  explicit ProducerTable(std::size_t producers_max) : producers_max_(producers_max) {}
 
   /// Judges a client's batch before it gets its offsets. Nothing: it may be appended. A batch: it is a retry of that one.
   /// Errors: kProducerFenced (an older epoch), kOutOfOrderSequence, kInvalidRecord (a producer without a sequence). A
@@ -94,7 +95,7 @@ class ProducerTable {
   void evict();
 
   std::unordered_map<ProducerId, ProducerEntry, IdHash> entries_;
-  std::size_t producers_max_;
+  std::size_t producers_max_ = limits::kProducersPerPartitionMax;
 };
 
 /// A partition's producers as of `offset`, in a file of its own: `<offset>.snapshot` (log_format.md). It belongs to the log
