@@ -1,0 +1,126 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/ids.h"
+#include "core/slice.h"
+#include "core/time.h"
+#include "storage/log_state.h"
+
+namespace pyralog::storage {
+
+/// Number of a journal round: rises by one for ever, from 1. 0: none, which counts as synced.
+using RoundSequence = StrongId<struct RoundSequenceTag, std::uint64_t>;
+
+/// What an acknowledged batch has behind it (storage.md §1): a synced journal round, or this process's memory.
+enum class DurabilityClass : std::uint8_t { kDurable = 0, kCached = 1 };
+
+/// When bytes of the cached class leave memory, and when they are synced. The first bound reached counts.
+struct CachedBounds {
+  std::uint64_t write_bytes_max = 1u << 20;
+  std::uint64_t write_records_max = 100'000;
+  Duration write_delay_max = std::chrono::milliseconds(10);
+  std::uint64_t flush_bytes_max = UINT64_MAX;  ///< log setting flush.bytes
+  Duration flush_delay_max = std::chrono::seconds(5);  ///< log setting flush.ms
+};
+
+/// A place in a partition's bytes: `position` in the segment that starts at offset `segment`. Ordered as the log is.
+struct LogPosition {
+  Offset segment;
+  std::uint64_t position = 0;
+  friend constexpr auto operator<=>(const LogPosition&, const LogPosition&) = default;
+};
+
+/// One segment file, `<base>.log`. [0, end) are the log's bytes, wherever they are; the file's own length means nothing.
+struct Segment {
+  Offset base;
+  std::uint64_t end = 0;        ///< bytes, those only in memory included
+  std::uint64_t clean_end = 0;  ///< [0, clean_end) may be read from the file
+  bool named = false;           ///< the file exists and its name is durable
+};
+
+/// A run of a log's bytes: in memory (`slice`), or in its segment's file (`slice` is empty).
+struct StoredPart {
+  std::uint64_t position = 0;
+  std::uint64_t bytes = 0;
+  Slice slice;
+};
+
+/// One partition as its shard's store keeps it: identity, segments, the bytes that are in memory, and what the journal
+/// must still hold for it. Owned by the `ShardStore`, changed only through it; lives until its removal.
+class PartitionFiles {
+ public:
+  Incarnation incarnation() const noexcept { return incarnation_; }
+  /// Relative to the data directory.
+  const std::string& directory() const noexcept { return directory_; }
+  DurabilityClass durability() const noexcept { return durability_; }
+  const CachedBounds& cached_bounds() const noexcept { return cached_bounds_; }
+
+  /// First offset that may be read; lies in the first segment or at its base.
+  Offset start() const noexcept { return start_; }
+  /// Oldest first, never empty; the last one is appended to.
+  std::span<const Segment> segments() const noexcept { return segments_; }
+  const Segment& active() const noexcept { return segments_.back(); }
+
+  /// What follows from the batches, up to the newest append. Owners may change what is theirs (producers, snapshots).
+  LogState& state() noexcept { return state_; }
+  const LogState& state() const noexcept { return state_; }
+  Offset log_end() const noexcept { return state_.log_end(); }
+  /// Records below survive a crash of this node. Durable class: they are in a synced round.
+  Offset durable_end() const noexcept { return durable_end_; }
+
+  /// Called whenever `durable_end` may have moved by a synced round, before those who wait for the round go on. It must not
+  /// call back into the store except for `append`. Empty: nobody.
+  void set_on_synced(std::move_only_function<void()> callback) { on_synced_ = std::move(callback); }
+
+  /// Replaces `parts` by where [position, position + bytes_max) of a segment can be read now, in order and without a hole:
+  /// up to the segment's end or the first bytes that are nowhere yet. Valid until the next suspension; slices keep theirs.
+  void locate(Offset segment, std::uint64_t position, std::uint64_t bytes_max, std::vector<StoredPart>& parts) const;
+
+  const Segment* find_segment(Offset base) const noexcept;
+
+ private:
+  friend class ShardStore;
+  friend class PartitionLedger;
+
+  /// Bytes of the log in memory, or (slice empty) a body that is in its file above `clean_end`.
+  struct Resident {
+    LogPosition at;
+    std::uint64_t bytes = 0;
+    Slice slice;
+    bool in_file = false;  ///< synced in the segment
+  };
+  /// The round `round` brought the log's bytes up to `end`.
+  struct Journaled {
+    RoundSequence round;
+    LogPosition end;
+  };
+
+  Incarnation incarnation_;
+  std::string directory_;
+  DurabilityClass durability_ = DurabilityClass::kDurable;
+  CachedBounds cached_bounds_;
+  Offset start_;
+  Offset durable_end_;
+  std::vector<Segment> segments_;
+  LogState state_;
+  std::move_only_function<void()> on_synced_;
+
+  std::vector<Resident> residents_;  // ascending, without holes from the first byte that is not clean
+  std::vector<Journaled> journaled_;  // ascending: rounds that recovery would need, storage.md §3; empty when clean
+  LogPosition synced_;                // end of what synced rounds hold
+  LogPosition clean_;                 // end of what the segments hold, never inside a finished segment's end
+  std::uint32_t cleaning_ = 0;        // passes under way: 0 or 1
+  std::uint32_t frozen_ = 0;          // truncations and removals that keep new passes away
+  std::uint64_t round_index_ = 0;     // place in the open round's list of partitions
+  RoundSequence round_;               // the round that place belongs to
+  bool removed_ = false;
+};
+
+}  // namespace pyralog::storage

@@ -1,0 +1,161 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/ids.h"
+#include "core/latency_histogram.h"
+#include "core/limits.h"
+#include "core/result.h"
+#include "core/slice.h"
+#include "io/disk.h"
+#include "io/sync.h"
+#include "record/batch_view.h"
+#include "storage/partition_files.h"
+
+namespace pyralog::storage {
+
+class FileCache;
+
+/// Sizes and times of a store. The defaults are the product's; tests shrink them.
+struct StoreGeometry {
+  std::uint64_t sector_bytes = limits::kSectorBytes;
+  std::uint64_t block_bytes = limits::kBlockBytes;
+  std::uint64_t journal_file_bytes = limits::kJournalFileBytes;
+  std::uint64_t journal_bytes_max = limits::kJournalBytesMax;
+  std::uint64_t round_bytes_max = limits::kRoundBytesMax;
+  std::uint64_t dirty_bytes_max = limits::kDirtyBytesMax;
+  std::uint64_t pass_bytes_max = limits::kCleanerPassBytesMax;
+  std::uint64_t write_bytes_max = limits::kWriteBytesMax;
+  std::uint64_t batch_copied_bytes_below = limits::kBatchCopiedBytesBelow;
+  std::uint64_t bypass_bytes_min = limits::kBypassBytesMin;
+  std::uint64_t bypass_partitions_max = limits::kBypassPartitionsPerRoundMax;
+  std::uint64_t clean_journal_bytes_min = 64u << 20;  ///< retained journal that starts the cleaner
+  std::uint64_t tail_cache_bytes_max = 32u << 20;     ///< clean bytes kept in memory
+  Duration prove_delay = std::chrono::milliseconds(100);  ///< without traffic, until an EMPTY round proves the last one
+  Duration clean_delay_max = std::chrono::seconds(5);
+  Duration checkpoint_delay_max = std::chrono::seconds(5);
+  Duration tail_cache_delay_max = std::chrono::seconds(10);  ///< until unread clean bytes leave memory
+};
+
+struct StoreOptions {
+  std::string data_directory;
+  Uuid disk_uuid;
+  ShardId shard;
+  std::uint64_t generation = 1;         ///< of the division into shards (data_directory.h)
+  std::uint64_t free_bytes_min = 0;     ///< setting storage.free.bytes.min
+  StoreGeometry geometry;
+};
+
+/// A small durable value beside the logs (votes, promises, Raft entries): `slot` is its owner's own numbering.
+struct StateKey {
+  Incarnation owner;
+  std::uint64_t slot = 0;
+  friend constexpr auto operator<=>(const StateKey&, const StateKey&) = default;
+};
+
+struct PartitionSpec {
+  Incarnation incarnation;
+  std::string directory;  ///< relative to the data directory
+  DurabilityClass durability = DurabilityClass::kDurable;
+  CachedBounds cached_bounds;
+  Offset start;  ///< where the log begins
+};
+
+/// Counts since the start, and gauges of now.
+struct StoreCounters {
+  std::uint64_t rounds = 0, rounds_empty = 0;
+  std::uint64_t journal_bytes = 0;          ///< written, padding included
+  std::uint64_t appended_batches = 0, appended_bytes = 0;
+  std::uint64_t bypassed_bytes = 0;
+  std::uint64_t images = 0;
+  std::uint64_t cleaner_passes = 0, cleaned_bytes = 0;
+  std::uint64_t checkpoints = 0, checkpoint_bytes = 0;
+  std::uint64_t refused_for_space = 0;
+  std::uint64_t dirty_bytes = 0;            ///< gauge: in memory, not yet in a segment
+  std::uint64_t cached_bytes = 0;           ///< gauge: clean, still in memory
+  std::uint64_t journal_retained_bytes = 0;  ///< gauge
+  LatencyHistogram round_latency;           ///< seal to synced
+  LatencyHistogram cleaner_latency;         ///< one pass
+};
+
+/// A shard's durable bytes: journal, segments, checkpoints (storage.md §1–5, format.md). All on the shard's thread. Knows
+/// batches by their header only; offsets and epochs are stamped by the caller before `append`.
+///
+/// A failed write or sync ends the store: every later call fails with kIo, and the process must stop (reliability.md §2).
+class ShardStore {
+ public:
+  /// Recovers what the directory holds (storage.md §3) and starts to serve. `files` outlives the store. kCorrupt, kForeign,
+  /// kUnsupportedVersion, kIo: nothing was changed, the detail says what and where.
+  static io::Task<Result<std::unique_ptr<ShardStore>>> open(StoreOptions options, FileCache& files);
+
+  ShardStore(const ShardStore&) = delete;
+  ~ShardStore();
+
+  /// Clean stop: everything into the segments, a last checkpoint. Appends must have ended. The store can then be destroyed.
+  io::Task<Result<>> close();
+
+  /// Every partition, in no particular order; pointers stay valid until `remove`.
+  std::vector<PartitionFiles*> partitions();
+  PartitionFiles* find(Incarnation incarnation) noexcept;
+
+  /// Durable on return. kAlreadyExists.
+  io::Task<Result<PartitionFiles*>> create(PartitionSpec spec);
+  /// Durably forgets the partition, then removes its files and its directory. No call on it may be under way.
+  io::Task<Result<>> remove(Incarnation incarnation);
+
+  /// Adds one whole batch at the log's end, in the active segment (the caller has rolled if it should not go there).
+  /// Durable class: returns the round to wait for. Cached class: round 0. `batch` keeps its chunk until it is in a segment.
+  /// kNoSpace, kIo, kClosed; then nothing happened.
+  Result<RoundSequence> append(PartitionFiles& partition, Slice batch, const record::BatchHeader& header);
+
+  /// Returns once the round and all before it are durable. kIo: unknown, and the store has failed.
+  io::Task<Result<>> wait_synced(RoundSequence round);
+  RoundSequence synced() const noexcept;
+
+  /// Starts a new segment at the log's end. No-op while the active one is empty. Its file is made in the background.
+  void roll(PartitionFiles& partition);
+
+  /// Cuts the log at offset `end`, which lies at `at`; durable, and the segments above removed, on return. Between call and
+  /// return nobody appends to the partition.
+  io::Task<Result<>> truncate(PartitionFiles& partition, Offset end, LogPosition at);
+
+  /// Moves the log's start up to `start` and removes all segments below `first_segment`, which is the base of one, or, if
+  /// `start` is at or beyond the log's end, `start` itself: then the log is empty and begins there. Durable on return.
+  io::Task<Result<>> set_start(PartitionFiles& partition, Offset start, Offset first_segment);
+
+  /// Cleans the partition and goes on in a new segment under the other class. Durable on return; nobody appends meanwhile.
+  io::Task<Result<>> change_class(PartitionFiles& partition, DurabilityClass durability);
+  void set_cached_bounds(PartitionFiles& partition, const CachedBounds& bounds);
+  /// Makes a cached partition's bytes, as of the call, durable.
+  io::Task<Result<>> sync_cached(PartitionFiles& partition);
+
+  /// Sets a value; an empty one removes it. Returns the round to wait for. Values are small (at most half a round).
+  Result<RoundSequence> put_state(StateKey key, Slice value);
+  /// As of the newest `put_state`; empty: none.
+  Slice state(StateKey key) const;
+  std::vector<StateKey> state_keys(Incarnation owner) const;
+
+  /// False while journal or dirty memory are at their bounds: stop reading from sockets. Appends still work.
+  bool accepting() const noexcept;
+  /// Returns when `accepting()`, the store failed, or `abort` fired.
+  io::Task<> wait_accepting(io::AbortSource& abort);
+
+  /// Why the store ended, if it did.
+  const std::optional<Error>& failure() const noexcept;
+  /// Returns when the store has failed or `abort` fired.
+  io::Task<> wait_failed(io::AbortSource& abort);
+
+  const StoreCounters& counters() const noexcept;
+  const StoreOptions& options() const noexcept;
+
+ private:
+  struct Parts;
+  explicit ShardStore(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace pyralog::storage
