@@ -19,8 +19,9 @@ void ByteBuffer::release() noexcept {
   capacity_ = 0;
 }
 
-void ByteBuffer::grow(std::size_t more) {
-  const std::size_t capacity = std::max({size_ + more, 2 * capacity_, kCapacityMin});
+void ByteBuffer::grow(std::size_t more, std::size_t capacity_max) {
+  const std::size_t doubled = std::min(std::max(2 * capacity_, kCapacityMin), capacity_max);
+  const std::size_t capacity = std::max(size_ + more, doubled);
   auto* data = static_cast<std::byte*>(std::realloc(data_, capacity));
   PYRALOG_ASSERT(data != nullptr, "out of memory");
   data_ = data;

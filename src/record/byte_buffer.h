@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "core/bytes.h"
@@ -31,10 +32,10 @@ class ByteBuffer {
   std::size_t capacity() const noexcept { return capacity_; }
   ByteView view() const noexcept { return {data_, size_}; }
 
-  /// Makes room for `more` bytes beyond `size`, at least doubling the memory when it grows at all, and returns all the
-  /// room there is. What is written there counts after `commit`.
-  MutableBytes room(std::size_t more) {
-    if (capacity_ - size_ < more) grow(more);
+  /// Makes room for `more` bytes beyond `size` and returns all the room there is. What is written there counts after
+  /// `commit`. Memory that has to grow doubles, but not beyond `capacity_max` unless `more` needs it.
+  MutableBytes room(std::size_t more, std::size_t capacity_max = std::numeric_limits<std::size_t>::max()) {
+    if (capacity_ - size_ < more) grow(more, capacity_max);
     return {data_ + size_, capacity_ - size_};
   }
   /// The next `bytes` of the room are filled.
@@ -52,7 +53,7 @@ class ByteBuffer {
   void release() noexcept;
 
  private:
-  void grow(std::size_t more);
+  void grow(std::size_t more, std::size_t capacity_max);
 
   std::byte* data_ = nullptr;
   std::size_t size_ = 0;

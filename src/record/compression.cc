@@ -27,6 +27,12 @@ constexpr std::size_t kBelievedRatio = 8;
 constexpr int kGzipWindowBits = 15 + 16;
 constexpr int kGzipMemoryLevel = 8;
 
+// How a frame of zstd starts, or one to be skipped. The library may also know formats from before 1.0, which no Kafka
+// client writes and whose decoders heed no window limit.
+constexpr std::uint32_t kZstdMagic = 0xFD2FB528u;
+constexpr std::uint32_t kZstdSkippableMagic = 0x184D2A50u;
+constexpr std::uint32_t kZstdSkippableMask = 0xFFFFFFF0u;
+
 constexpr int kZstdWindowLogMax = std::bit_width(limits::kZstdWindowBytesMax) - 1;
 static_assert(std::has_single_bit(limits::kZstdWindowBytesMax));
 static_assert(limits::kDecompressionRatioFreeBytes <= limits::kDecompressedBytesMax);
@@ -38,13 +44,15 @@ Bytef* zlib_bytes(const std::byte* data) {
 /// Room for the next piece of output: never beyond one byte more than allowed, which is how an excess shows.
 MutableBytes room_for_output(ByteBuffer& output, std::size_t input_bytes, std::size_t output_bytes_max) {
   const std::size_t allowed = output_bytes_max + 1 - output.size();
-  std::size_t wanted = 1;
-  if (output.capacity() == output.size()) {
-    wanted = std::max({output.capacity(), kExpectedRatio * input_bytes, kOutputBytesMin});
-    wanted = std::min(wanted, allowed);
-  }
-  const MutableBytes room = output.room(wanted);
+  const std::size_t expected = output.size() == 0 ? std::max(kExpectedRatio * input_bytes, kOutputBytesMin) : 1;
+  const MutableBytes room = output.room(std::min(expected, allowed), output_bytes_max + 1);
   return room.first(std::min(room.size(), allowed));
+}
+
+bool starts_zstd_frame(ByteView bytes) {
+  if (bytes.size() < sizeof(std::uint32_t)) return false;
+  const auto magic = load_little<std::uint32_t>(bytes.data());
+  return magic == kZstdMagic || (magic & kZstdSkippableMask) == kZstdSkippableMagic;
 }
 
 }  // namespace
@@ -122,7 +130,7 @@ Result<> Decompressor::decompress_gzip(ByteView payload, std::size_t output_byte
 }
 
 Result<> Decompressor::decompress_zstd(ByteView payload, std::size_t output_bytes_max) {
-  if (payload.empty()) return ErrorCode::kCorrupt;
+  if (!starts_zstd_frame(payload)) return ErrorCode::kCorrupt;
   if (!zstd_) {
     zstd_.reset(ZSTD_createDCtx());
     PYRALOG_ASSERT(zstd_ != nullptr, "out of memory");
@@ -131,15 +139,16 @@ Result<> Decompressor::decompress_zstd(ByteView payload, std::size_t output_byte
   }
   const unsigned long long claimed = ZSTD_getFrameContentSize(payload.data(), payload.size());
   if (claimed != ZSTD_CONTENTSIZE_UNKNOWN && claimed != ZSTD_CONTENTSIZE_ERROR && claimed <= output_bytes_max &&
-      claimed <= kBelievedRatio * payload.size()) {
-    const MutableBytes room = output_.room(claimed == 0 ? 1 : claimed);
+      claimed <= kBelievedRatio * payload.size() &&
+      ZSTD_findFrameCompressedSize(payload.data(), payload.size()) == payload.size()) {
+    const MutableBytes room = output_.room(std::max<std::size_t>(claimed, 1), output_bytes_max);
     const std::size_t bytes = ZSTD_decompressDCtx(zstd_.get(), room.data(), std::min(room.size(), output_bytes_max),
                                                   payload.data(), payload.size());
     if (!ZSTD_isError(bytes)) {
       output_.commit(bytes);
       return {};
     }
-    // Several frames, or a lie: the slow way tells them apart.
+    // Damage or a lie: the slow way tells them apart.
   }
   return stream_zstd(payload, output_bytes_max);
 }
@@ -159,9 +168,13 @@ Result<> Decompressor::stream_zstd(ByteView payload, std::size_t output_bytes_ma
       if (code == ZSTD_error_dictionary_wrong) return ErrorCode::kUnsupportedCodec;
       return ErrorCode::kCorrupt;
     }
-    if (status == 0 && input.pos == input.size) return {};
+    if (status == 0) {
+      if (input.pos == input.size) return {};
+      if (!starts_zstd_frame(payload.subspan(input.pos))) return ErrorCode::kCorrupt;
+      continue;  // another frame follows
+    }
     // Room left over means that the input is used up; it ended inside a frame.
-    if (status != 0 && input.pos == input.size && output.pos < output.size) return ErrorCode::kCorrupt;
+    if (input.pos == input.size && output.pos < output.size) return ErrorCode::kCorrupt;
   }
 }
 

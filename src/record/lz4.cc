@@ -67,17 +67,27 @@ Result<FrameHeader> parse_frame_header(ByteView payload) {
                      .has_content_checksum = (flags & kHasContentChecksum) != 0};
 }
 
-Result<> decompress_block(ByteView block, bool stored, std::size_t block_bytes_max, ByteBuffer& output) {
+Result<> decompress_block(ByteView block, bool stored, const FrameHeader& header, std::size_t output_bytes_max,
+                          ByteBuffer& output) {
+  const std::size_t allowed = output_bytes_max - output.size();
   if (stored) {
-    if (block.size() > block_bytes_max) return ErrorCode::kCorrupt;
+    if (block.size() > header.block_bytes_max) return ErrorCode::kCorrupt;
+    if (block.size() > allowed) return ErrorCode::kTooLarge;
     output.append(block);
     return {};
   }
-  const std::size_t wanted = std::min(block_bytes_max, kBlockRatioMax * block.size() + kBlockSlackBytes);
-  const MutableBytes room = output.room(wanted).first(wanted);
-  const int bytes = LZ4_decompress_safe(reinterpret_cast<const char*>(block.data()), reinterpret_cast<char*>(room.data()),
-                                        static_cast<int>(block.size()), static_cast<int>(room.size()));
+  // Decoding stops one byte beyond what is allowed, which is how an excess shows.
+  const std::size_t wanted =
+      std::min({header.block_bytes_max, kBlockRatioMax * block.size() + kBlockSlackBytes, allowed + 1});
+  const MutableBytes room = output.room(wanted, output_bytes_max + 1);
+  const auto* const from = reinterpret_cast<const char*>(block.data());
+  auto* const to = reinterpret_cast<char*>(room.data());
+  const auto block_bytes = static_cast<int>(block.size());
+  const auto room_bytes = static_cast<int>(wanted);
+  const int bytes = wanted > allowed ? LZ4_decompress_safe_partial(from, to, block_bytes, room_bytes, room_bytes)
+                                     : LZ4_decompress_safe(from, to, block_bytes, room_bytes);
   if (bytes < 0) return ErrorCode::kCorrupt;
+  if (static_cast<std::size_t>(bytes) > allowed) return ErrorCode::kTooLarge;
   output.commit(static_cast<std::size_t>(bytes));
   return {};
 }
@@ -98,8 +108,7 @@ Result<> decompress_lz4(ByteView payload, std::size_t output_bytes_max, ByteBuff
     const ByteView block = payload.first(block_bytes);
     if (header.has_block_checksums && load_little<std::uint32_t>(payload.data() + block_bytes) != xxh32(block))
       return ErrorCode::kCorrupt;
-    PYRALOG_TRY(decompress_block(block, (word & kBlockStored) != 0, header.block_bytes_max, output));
-    if (output.size() > output_bytes_max) return ErrorCode::kTooLarge;
+    PYRALOG_TRY(decompress_block(block, (word & kBlockStored) != 0, header, output_bytes_max, output));
     payload = payload.subspan(block_bytes + checksum_bytes);
   }
   if (header.has_content_checksum) {

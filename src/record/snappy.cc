@@ -29,7 +29,7 @@ Result<> decompress_raw(ByteView block, std::size_t output_bytes_max, ByteBuffer
   if (!snappy::GetUncompressedLength(chars(block.data()), block.size(), &claimed)) return ErrorCode::kCorrupt;
   if (claimed > kRawRatioMax * block.size()) return ErrorCode::kCorrupt;
   if (claimed > output_bytes_max - output.size()) return ErrorCode::kTooLarge;
-  const MutableBytes room = output.room(std::max<std::size_t>(claimed, 1));
+  const MutableBytes room = output.room(std::max<std::size_t>(claimed, 1), output_bytes_max);
   if (!snappy::RawUncompress(chars(block.data()), block.size(), reinterpret_cast<char*>(room.data())))
     return ErrorCode::kCorrupt;
   output.commit(claimed);
