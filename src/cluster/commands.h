@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -36,7 +37,8 @@ struct FoundCluster {
 };
 
 /// A node has started: registers it when it is new, and raises the leader epoch of everything it leads. One command,
-/// however many partitions that is. `epoch` must be above the node's last one, so a repeated command changes nothing.
+/// however many partitions that is. `epoch` is one above the node's last one (a new node's is 1), so a repeated command
+/// changes nothing.
 struct NodeStarted {
   NodeId node;
   StartEpoch epoch;
@@ -79,7 +81,8 @@ struct AlterNodeSettings {
   friend bool operator==(const AlterNodeSettings&, const AlterNodeSettings&) = default;
 };
 
-/// Hands `count` producer ids to `node`: those from `next_producer_id()` of the image before to that of the image after.
+/// Hands `count` producer ids to `node`: those from `next_producer_id()` of the image before to that of the image
+/// after.
 struct AllocateProducerIds {
   NodeId node;
   std::uint32_t count = 0;

@@ -10,7 +10,8 @@ namespace pyralog::cluster {
 
 /// A persistent map (a hash trie of 32-way nodes): a changed copy shares all but one path with its original, and copies
 /// cost a reference. `KeyOf` gives `key(const Value&)` and `hash(key)`. Iteration is in the order of the hashes, so it
-/// depends on the contents only (values whose 64-bit hashes are equal excepted). Immutable nodes: safe to read anywhere.
+/// depends on the contents only (values whose 64-bit hashes are equal excepted). Immutable nodes: safe to read
+/// anywhere.
 template <class Value, class KeyOf>
 class HashTrie {
  public:

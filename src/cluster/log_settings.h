@@ -12,28 +12,28 @@ enum class TimestampType : std::uint8_t { kCreateTime, kLogAppendTime };
 enum class AcksAllMode : std::uint8_t { kQuorum, kIsr };
 enum class RecordValidation : std::uint8_t { kStructure, kFull };
 
-/// A log's honoured properties, resolved and typed: override, then the node's dynamic, default-dynamic and static value,
-/// then the default of the table.
+/// A log's honoured properties, resolved and typed: override, then the node's dynamic, default-dynamic and static
+/// value, then the default of the table.
 struct LogSettings {
   using Milliseconds = std::chrono::milliseconds;
 
-  bool retention_deletes = true;                  ///< cleanup.policy has `delete`
-  std::optional<Milliseconds> retention;          ///< none: no limit by time
-  std::optional<std::uint64_t> retention_bytes;   ///< none: no limit by size
+  bool retention_deletes = true;                 ///< cleanup.policy has `delete`
+  std::optional<Milliseconds> retention;         ///< none: no limit by time
+  std::optional<std::uint64_t> retention_bytes;  ///< none: no limit by size
   std::uint64_t segment_bytes = 0;
   Milliseconds segment_age{};
   Milliseconds segment_jitter{};
-  std::uint32_t batch_bytes_max = 0;              ///< max.message.bytes
+  std::uint32_t batch_bytes_max = 0;  ///< max.message.bytes
   TimestampType timestamp_type = TimestampType::kCreateTime;
   Milliseconds timestamp_before_max{};
   Milliseconds timestamp_after_max{};
   std::int32_t insync_replicas_min = 1;
-  std::int32_t write_quorum = 0;                  ///< 0: a majority of the copies
-  std::int32_t read_quorum = 0;                   ///< 0: one more than copies less write quorum
+  std::int32_t write_quorum = 0;  ///< 0: a majority of the copies
+  std::int32_t read_quorum = 0;   ///< 0: one more than copies less write quorum
   bool write_caching = false;
-  Milliseconds flush_interval{};                  ///< write.caching only; max(): no bound
-  std::uint64_t flush_bytes = 0;                  ///< write.caching only
-  std::uint64_t flush_records = 0;                ///< write.caching only (flush.messages); max(): no bound
+  Milliseconds flush_interval{};    ///< write.caching only; max(): no bound
+  std::uint64_t flush_bytes = 0;    ///< write.caching only
+  std::uint64_t flush_records = 0;  ///< write.caching only (flush.messages); max(): no bound
   AcksAllMode acks_all_mode = AcksAllMode::kQuorum;
   RecordValidation record_validation = RecordValidation::kStructure;
 

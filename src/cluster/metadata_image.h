@@ -18,9 +18,10 @@
 namespace pyralog::cluster {
 
 struct PartitionMetadata {
-  Incarnation incarnation;        ///< storage identity, never reused
-  std::int32_t epoch_offset = 0;  ///< leader epoch = start epoch of the leader + this; see `MetadataImage::leader_epoch`
-  std::vector<NodeId> replicas;   ///< never empty
+  Incarnation incarnation;  ///< storage identity, never reused
+  std::int32_t epoch_offset =
+      0;                         ///< leader epoch = start epoch of the leader + this; see `MetadataImage::leader_epoch`
+  std::vector<NodeId> replicas;  ///< never empty
 
   NodeId leader() const noexcept { return replicas.front(); }
   friend bool operator==(const PartitionMetadata&, const PartitionMetadata&) = default;
@@ -71,7 +72,7 @@ class MetadataImage {
   ///   kAlreadyExists    the log's name or id is taken
   ///   kNotFound         no such log or node
   ///   kOutOfRange       no partitions, or a log or placement with too many; partition count not as expected;
-  ///                     start epoch not above the last one; index not above the last one
+  ///                     start epoch not the next one; index not above the last one
   ///   kLimitExceeded    the cluster would have too many logs, partitions or settings
   Result<ImagePtr> apply(MetadataIndex index, const Command& command) const;
 
@@ -100,7 +101,7 @@ class MetadataImage {
   /// partition created while its leader runs.
   LeaderEpoch leader_epoch(const PartitionMetadata& partition) const;
 
-  std::span<const NodeMetadata> nodes() const noexcept { return nodes_ ? std::span(*nodes_) : std::span<const NodeMetadata>(); }
+  std::span<const NodeMetadata> nodes() const noexcept;  ///< by id
   const NodeMetadata* find_node(NodeId id) const;
   /// Dynamic defaults of all nodes, and of one node (empty if it has none).
   const Settings& default_node_settings() const noexcept;
@@ -118,7 +119,7 @@ class MetadataImage {
 
  private:
   friend class ImageChange;
-  friend class SnapshotReader;
+  friend class SnapshotDecoder;
 
   struct NameKey {
     static std::string_view key(const LogPtr& log) { return log->name; }

@@ -19,7 +19,11 @@ enum class PropertyType : std::int8_t { kBoolean = 1, kString = 2, kInt = 3, kLo
 
 /// Where a value in force comes from. Values are those of Kafka's DescribeConfigs.
 enum class PropertySource : std::int8_t {
-  kTopic = 1, kDynamicNode = 2, kDynamicDefault = 3, kStaticNode = 4, kDefault = 5
+  kTopic = 1,
+  kDynamicNode = 2,
+  kDynamicDefault = 3,
+  kStaticNode = 4,
+  kDefault = 5
 };
 
 enum class PropertySupport : std::uint8_t {
@@ -73,9 +77,9 @@ Result<Settings> altered(const Settings& current, std::span<const Alteration> al
 
 /// The three layers a node-level value can come from; dynamic ones from the metadata image.
 struct NodeLayers {
-  const Settings* dynamic_node = nullptr;     ///< null: empty
+  const Settings* dynamic_node = nullptr;  ///< null: empty
   const Settings* dynamic_default = nullptr;
-  const Settings* static_node = nullptr;      ///< the configuration file, under node property names
+  const Settings* static_node = nullptr;  ///< the configuration file, under node property names
 };
 
 /// One row of DescribeConfigs.

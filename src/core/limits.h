@@ -39,6 +39,18 @@ inline constexpr std::size_t kProducerBatchesRemembered = 5;
 // Names.
 inline constexpr std::size_t kLogNameBytesMax = 249;
 
+// Metadata: the same on every node, or nodes would disagree about which commands are refused.
+inline constexpr std::size_t kLogsMax = 200'000;
+inline constexpr std::size_t kPartitionsMax = 200'000;  // of all logs together
+inline constexpr std::size_t kPartitionsPerLogMax = 50'000;
+inline constexpr std::size_t kReplicasPerPartitionMax = 32;
+inline constexpr std::size_t kNodesMax = 1'000;
+inline constexpr std::size_t kFeaturesMax = 64;
+inline constexpr std::size_t kSettingsPerResourceMax = 256;
+inline constexpr std::size_t kSettingValueBytesMax = 32'767;  // Kafka's
+inline constexpr std::size_t kMetadataNameBytesMax = 255;     // names of settings and features, racks
+inline constexpr std::size_t kProducerIdsPerBlockMax = 1'000'000;
+
 static_assert(kRoundBytesMax < kJournalFileBytes);
 static_assert(kJournalBytesMax >= 4 * kJournalFileBytes);
 static_assert(kBatchBytesMaxDefault < kRoundBytesMax);
