@@ -6,6 +6,7 @@
 
 #include "core/ids.h"
 #include "protocol/kafka/api.h"
+#include "protocol/kafka/config_values.h"
 #include "protocol/kafka/error_code.h"
 #include "protocol/kafka/values.h"
 
@@ -77,7 +78,7 @@ struct CreateTopicsResponse {
     std::string_view name;
     std::optional<std::string_view> value = "";
     bool read_only = false;
-    std::int8_t config_source = -1;
+    ConfigSource config_source = ConfigSource::kNone;
     bool is_sensitive = false;
 
     template <class Visitor, class... Self>

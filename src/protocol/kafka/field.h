@@ -36,7 +36,9 @@ struct FieldSpec {
   std::int32_t tag = -1;                      ///< >= 0: travels in the tagged section
   bool is_ignorable = false;                  ///< may be dropped silently where the version lacks it
 
-  constexpr FieldSpec to(std::int16_t last) const { return with([&](FieldSpec& f) { f.versions.last = ApiVersion(last); }); }
+  constexpr FieldSpec to(std::int16_t last) const {
+    return with([&](FieldSpec& f) { f.versions.last = ApiVersion(last); });
+  }
   constexpr FieldSpec nullable(std::int16_t first = 0) const {
     return with([&](FieldSpec& f) { f.nullable_from = ApiVersion(first); });
   }

@@ -1,21 +1,18 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <string_view>
 
 #include "core/ids.h"
 #include "protocol/kafka/api.h"
+#include "protocol/kafka/authorized_operations.h"
 #include "protocol/kafka/error_code.h"
 #include "protocol/kafka/values.h"
 
 namespace pyralog::protocol {
 
 inline constexpr Api kMetadataApi{ApiKey::kMetadata, "Metadata", {0, 13}, ApiVersion(9)};
-
-/// An authorized_operations value: the client did not ask for them.
-inline constexpr std::int32_t kOperationsNotRequested = std::numeric_limits<std::int32_t>::min();
 
 /// Asks for brokers, and for topics with their partitions. Null topics: all; none: no topics (version 0, which has no
 /// null: all).
