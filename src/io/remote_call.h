@@ -13,15 +13,20 @@ namespace detail {
 
 template <class Function, class T>
 struct RemoteCall : RemoteWork {
+  struct Nothing {};
+  using Stored = std::conditional_t<std::is_void_v<T>, Nothing, T>;
+
   Function function;
-  std::optional<T> result;
+  std::optional<Stored> result;
   Reactor* origin = nullptr;
   std::coroutine_handle<> waiter;
 
   explicit RemoteCall(Function f) : function(std::move(f)) {}
 
   bool await_ready() const noexcept { return false; }
-  T await_resume() { return std::move(*result); }
+  T await_resume() {
+    if constexpr (!std::is_void_v<T>) return std::move(*result);
+  }
 
   void send(Reactor& target, std::coroutine_handle<> handle) noexcept {
     origin = &Reactor::current();
@@ -31,7 +36,12 @@ struct RemoteCall : RemoteWork {
   }
 
   static Detached execute(RemoteCall* call) {
-    call->result.emplace(co_await call->function());
+    if constexpr (std::is_void_v<T>) {
+      co_await call->function();
+      call->result.emplace();
+    } else {
+      call->result.emplace(co_await call->function());
+    }
     call->run = [](RemoteWork* work) noexcept { static_cast<RemoteCall*>(work)->waiter.resume(); };
     call->origin->post_remote(call);
   }
