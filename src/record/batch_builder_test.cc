@@ -157,15 +157,15 @@ TEST(BatchBuilder, RefusesWhatReadersWouldNotOpenAndStaysUsable) {
   BatchBuilder builder;
   ASSERT_TRUE(append(builder, {1, "a", "b", {}}).ok());
   const Bytes before = bytes_of(builder.finish().value());
-  EXPECT_EQ(append(builder, {1, "a", std::string(limits::kDecompressedBytesMax, 'x'), {}}).error().code(),
+  EXPECT_EQ(fixture::code_of(append(builder, {1, "a", std::string(limits::kDecompressedBytesMax, 'x'), {}})),
             ErrorCode::kTooLarge);
-  EXPECT_EQ(append(builder, {std::numeric_limits<std::int64_t>::min(), "a", "b", {}}).error().code(),
+  EXPECT_EQ(fixture::code_of(append(builder, {std::numeric_limits<std::int64_t>::min(), "a", "b", {}})),
             ErrorCode::kInvalidTimestamp);
   EXPECT_EQ(bytes_of(builder.finish().value()), before);
 
   BatchBuilder dense({.codec = Codec::kZstd});
   ASSERT_TRUE(append(dense, {1, "a", std::string(20u << 20, 'x'), {}}).ok());
-  EXPECT_EQ(dense.finish().error().code(), ErrorCode::kTooLarge);
+  EXPECT_EQ(fixture::code_of(dense.finish()), ErrorCode::kTooLarge);
 }
 
 }  // namespace

@@ -27,6 +27,12 @@ std::expected<BatchFacts, BatchFault> check(const Bytes& bytes, const CheckOptio
   return check_structure(batch, options, decompressor);
 }
 
+BatchFacts facts_of(const Bytes& bytes, const CheckOptions& options = {}) {
+  const auto facts = check(bytes, options);
+  PYRALOG_ASSERT(facts.has_value(), facts ? "" : facts.error().reason);
+  return *facts;
+}
+
 void expect_fault(const Bytes& bytes, ErrorCode code, std::int32_t record_index, const CheckOptions& options = {}) {
   const auto checked = check(bytes, options);
   ASSERT_FALSE(checked.has_value());
@@ -113,6 +119,7 @@ TEST(CheckStructure, NamesTheFirstMalformedRecord) {
       {.header_count = huge},
       {.header_count = 2, .rest = std::string("\0\1\0", 3)},   // the second header has no value length
       {.header_count = 1, .rest = std::string("\1\1", 2)},     // null header key
+      {.header_count = 2, .rest = std::string("\1\4ab\1", 5)},  // the same, where stepping back would make it fit
       {.header_count = 1, .rest = std::string("\4k\1", 3)},    // header key longer than the rest
       {.header_count = 1, .rest = std::string("\2k\3", 3)},    // header value length -2
       {.header_count = 1, .rest = std::string("\2k\4v", 4)},   // header value longer than the rest
@@ -212,13 +219,13 @@ TEST(CheckStructure, RefusesNullKeysWhereKeysMatter) {
   const Bytes records = raw_records({{}, {.offset_delta = 1}, {.offset_delta = 2, .key_bytes = -1, .key = ""}});
   const CheckOptions keyed{.null_keys = NullKeys::kRefused};
   const Bytes plain = batch_around(records, 3);
-  EXPECT_EQ(check(plain)->null_key_count, 1);
+  EXPECT_EQ(facts_of(plain).null_key_count, 1);
   expect_fault(plain, ErrorCode::kInvalidRecord, 2, keyed);
 
   ByteBuffer compressed;
   ASSERT_TRUE(Compressor().compress(Codec::kLz4, records, compressed).ok());
   const Bytes opened = batch_around(compressed.view(), 3, Codec::kLz4);
-  EXPECT_FALSE(check(opened)->records_walked);
+  EXPECT_FALSE(facts_of(opened).records_walked);
   expect_fault(opened, ErrorCode::kInvalidRecord, 2, keyed);
 }
 
@@ -242,8 +249,8 @@ TEST(CheckStructure, RefusesTimestampsThatOverflow) {
     seal(bytes);
     return bytes;
   };
-  EXPECT_EQ(check(with(5, kHighest - 5))->max_timestamp, WallTime{kHighest});
-  EXPECT_EQ(check(with(-5, kLowest + 5))->max_timestamp, WallTime{kLowest});
+  EXPECT_EQ(facts_of(with(5, kHighest - 5)).max_timestamp, WallTime{kHighest});
+  EXPECT_EQ(facts_of(with(-5, kLowest + 5)).max_timestamp, WallTime{kLowest});
   for (const BatchOrigin origin : {BatchOrigin::kClient, BatchOrigin::kLog}) {
     expect_fault(with(5, kHighest - 4), ErrorCode::kInvalidTimestamp, 0, {.origin = origin});
     expect_fault(with(-5, kLowest + 4), ErrorCode::kInvalidTimestamp, 0, {.origin = origin});
@@ -268,23 +275,23 @@ TEST(CheckStructure, JudgesTheAppendTimeBitByTheLogsSetting) {
   const auto facts = check(bytes);
   ASSERT_TRUE(facts.has_value());
   EXPECT_EQ(facts->max_timestamp, WallTime{1001}) << "for the caller to clear the bit";
-  EXPECT_EQ(check(bytes, {.origin = BatchOrigin::kLog})->max_timestamp, WallTime{123'456});
+  EXPECT_EQ(facts_of(bytes, {.origin = BatchOrigin::kLog}).max_timestamp, WallTime{123'456});
 }
 
 TEST(CheckStructure, OpensCompressedBatchesOnlyWhereNeeded) {
   for (const Codec codec : {Codec::kGzip, Codec::kSnappy, Codec::kLz4, Codec::kZstd}) {
     SCOPED_TRACE(static_cast<int>(codec));
     const Bytes sound = batch_of({"a", "b"}, {.codec = codec});
-    EXPECT_FALSE(check(sound)->records_walked);
-    EXPECT_EQ(check(sound)->max_timestamp, WallTime{1001});
-    EXPECT_TRUE(check(sound, {.validation = RecordValidation::kFull})->records_walked);
+    EXPECT_FALSE(facts_of(sound).records_walked);
+    EXPECT_EQ(facts_of(sound).max_timestamp, WallTime{1001});
+    EXPECT_TRUE(facts_of(sound, {.validation = RecordValidation::kFull}).records_walked);
     expect_fault(sound, ErrorCode::kInvalidTimestamp, 1, {.timestamp_max = WallTime{1000}});
     expect_fault(sound, ErrorCode::kInvalidTimestamp, 0, {.timestamp_min = WallTime{1001}});
 
     Bytes liar = sound;
     poke(liar, format::kMaxTimestampAt, std::int64_t{3});  // before the first record
     seal(liar);
-    EXPECT_EQ(check(liar)->max_timestamp, WallTime{1001});
+    EXPECT_EQ(facts_of(liar).max_timestamp, WallTime{1001});
 
     const Bytes garbage = batch_around(as_bytes("this is in no codec's format"), 1, codec);
     EXPECT_TRUE(check(garbage).has_value());

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/bytes.h"
+#include "core/result.h"
 #include "record/batch_builder.h"
 #include "record/batch_view.h"
 #include "record/mutable_batch.h"
@@ -16,6 +17,13 @@ namespace pyralog::record::fixture {
 using Bytes = std::vector<std::byte>;
 
 inline Bytes bytes_of(ByteView view) { return {view.begin(), view.end()}; }
+
+/// The code of a result that has to be a failure.
+template <class T>
+ErrorCode code_of(const Result<T>& result) {
+  PYRALOG_ASSERT(!result.ok(), "this should have been refused");
+  return result.error().code();
+}
 
 /// Writes a header field of `batch` as it is on the wire.
 template <std::integral T>

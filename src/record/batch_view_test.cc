@@ -18,7 +18,7 @@ using fixture::poke;
 
 constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
 
-ErrorCode parse_error(const Bytes& bytes) { return BatchView::parse(bytes).error().code(); }
+ErrorCode parse_error(const Bytes& bytes) { return fixture::code_of(BatchView::parse(bytes)); }
 
 TEST(BatchView, ReadsEachField) {
   Bytes bytes = batch_of({"a", "bc", "def"}, {.base_offset = Offset(7),
@@ -71,7 +71,7 @@ TEST(BatchView, RefusesEveryCutAsTruncated) {
     // A copy of its own, so that the sanitizer sees a read beyond the cut.
     const Bytes piece(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(cut));
     EXPECT_EQ(parse_error(piece), ErrorCode::kTruncated) << cut;
-    EXPECT_EQ(BatchView::parse_only(piece, kNoLimit).error().code(), ErrorCode::kCorrupt) << cut;
+    EXPECT_EQ(fixture::code_of(BatchView::parse_only(piece, kNoLimit)), ErrorCode::kCorrupt) << cut;
     EXPECT_EQ(BatchHeader::parse(piece).ok(), cut >= format::kHeaderBytes) << cut;
   }
 }
@@ -122,9 +122,9 @@ TEST(BatchView, RefusesOffsetsThatOverflow) {
 TEST(BatchView, ParseOnlyRefusesWhatFollowsAndWhatIsTooLarge) {
   Bytes bytes = batch_of({"a"});
   EXPECT_TRUE(BatchView::parse_only(bytes, bytes.size()).ok());
-  EXPECT_EQ(BatchView::parse_only(bytes, bytes.size() - 1).error().code(), ErrorCode::kTooLarge);
+  EXPECT_EQ(fixture::code_of(BatchView::parse_only(bytes, bytes.size() - 1)), ErrorCode::kTooLarge);
   bytes.push_back(std::byte{0});
-  EXPECT_EQ(BatchView::parse_only(bytes, kNoLimit).error().code(), ErrorCode::kInvalidRecord);
+  EXPECT_EQ(fixture::code_of(BatchView::parse_only(bytes, kNoLimit)), ErrorCode::kInvalidRecord);
   EXPECT_TRUE(BatchView::parse(bytes).ok());
 }
 
@@ -138,7 +138,7 @@ TEST(BatchView, CrcCoversEverythingFromTheAttributesOn) {
     const bool covered = at >= format::kCrcAt;
     EXPECT_EQ(view->verify_crc().ok(), !covered) << at;
     if (covered) {
-      EXPECT_EQ(view->verify_crc().error().code(), ErrorCode::kCorrupt);
+      EXPECT_EQ(fixture::code_of(view->verify_crc()), ErrorCode::kCorrupt);
     }
   }
 }
@@ -205,7 +205,7 @@ TEST(BatchSplitter, StopsBeforeACutBatchAtEveryByte) {
     BatchSplitter splitter(piece);
     EXPECT_TRUE(splitter.next().value().has_value());
     for (int again = 0; again < 2; ++again) {
-      EXPECT_EQ(splitter.next().error().code(), ErrorCode::kTruncated) << cut;
+      EXPECT_EQ(fixture::code_of(splitter.next()), ErrorCode::kTruncated) << cut;
       EXPECT_EQ(splitter.position(), first.size());
     }
   }
@@ -217,7 +217,7 @@ TEST(BatchSplitter, ReportsDamageAndZeroesAsCorrupt) {
   all.resize(first_bytes + 4096);
   BatchSplitter splitter(all);
   EXPECT_TRUE(splitter.next().value().has_value());
-  EXPECT_EQ(splitter.next().error().code(), ErrorCode::kCorrupt);
+  EXPECT_EQ(fixture::code_of(splitter.next()), ErrorCode::kCorrupt);
   EXPECT_EQ(splitter.position(), first_bytes);
 }
 
