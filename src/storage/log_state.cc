@@ -1,5 +1,7 @@
 #include "storage/log_state.h"
 
+#include <algorithm>
+
 #include "storage/byte_codec.h"
 #include "storage/log_format.h"
 
@@ -17,6 +19,7 @@ void LogState::apply(const record::BatchHeader& batch, Offset segment_base, Wall
   if (producers_known_) producers_.apply(batch, now);
   log_end_ = batch.end_offset();
   appended_at_ = now;
+  if (segment_started_at_ < WallTime{0}) segment_started_at_ = now;
   bytes_since_snapshot_ += batch.batch_bytes();
 }
 
@@ -43,11 +46,12 @@ void LogState::begin_segment(Offset base) {
   segment_base_ = base;
   segment_peak_ = {};
   segment_peak_exact_ = true;
+  segment_started_at_ = WallTime{-1};
 }
 
-void LogState::set_snapshot(Offset offset) {
+void LogState::set_snapshot(Offset offset, std::uint64_t bytes_covered) {
   snapshot_ = offset;
-  bytes_since_snapshot_ = 0;
+  bytes_since_snapshot_ -= std::min(bytes_since_snapshot_, bytes_covered);
 }
 
 void LogState::set_producers(ProducerTable producers) {
@@ -74,6 +78,7 @@ void LogState::encode(std::vector<std::byte>& out) const {
   put_little(out, segment_peak_.timestamp.ms);
   put_little(out, segment_peak_.batch_base.value);
   put_little(out, appended_at_.ms);
+  put_little(out, segment_started_at_.ms);
   put_little(out, bytes_since_snapshot_);
   put_little(out, snapshot_.value_or(Offset(0)).value);
   epochs_.encode(out);
@@ -90,6 +95,7 @@ Result<LogState> LogState::decode(ByteView& bytes) {
   if (!take_little(bytes, flags) || !take_little(bytes, state.log_end_.value) ||
       !take_little(bytes, state.segment_base_.value) || !take_little(bytes, state.segment_peak_.timestamp.ms) ||
       !take_little(bytes, state.segment_peak_.batch_base.value) || !take_little(bytes, state.appended_at_.ms) ||
+      !take_little(bytes, state.segment_started_at_.ms) ||
       !take_little(bytes, state.bytes_since_snapshot_) || !take_little(bytes, snapshot.value)) {
     return ErrorCode::kTruncated;
   }

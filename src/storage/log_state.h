@@ -50,6 +50,8 @@ class LogState {
   bool segment_peak_exact() const noexcept { return segment_peak_exact_; }
   /// When this node last appended, by its clock.
   WallTime appended_at() const noexcept { return appended_at_; }
+  /// When this node first appended to that segment; negative: it has not.
+  WallTime segment_started_at() const noexcept { return segment_started_at_; }
   /// Bytes of batches since the newest producer snapshot.
   std::uint64_t bytes_since_snapshot() const noexcept { return bytes_since_snapshot_; }
   std::optional<Offset> snapshot() const noexcept { return snapshot_; }
@@ -67,8 +69,9 @@ class LogState {
   /// A segment begins at the log's end, which nothing has been appended to yet.
   void begin_segment(Offset base);
 
-  /// A snapshot file with all producers below `offset` (at most the log's end) is durable.
-  void set_snapshot(Offset offset);
+  /// A snapshot file with all producers below `offset` (at most the log's end) is durable. `bytes_covered`: what
+  /// `bytes_since_snapshot` was when the log ended there.
+  void set_snapshot(Offset offset, std::uint64_t bytes_covered);
   /// No snapshot file is to be relied upon.
   void drop_snapshot() noexcept { snapshot_.reset(); }
 
@@ -77,7 +80,7 @@ class LogState {
   void set_segment_peak(const TimestampPeak& peak);
   std::size_t expire_producers(WallTime before) { return producers_.expire(before); }
 
-  /// Appends the state to `out` (log_format.md): some 60 bytes, 12 per epoch, up to kProducerBytesInlineMax of producers.
+  /// Appends the state to `out` (log_format.md): some 80 bytes, 12 per epoch, up to kProducerBytesInlineMax of producers.
   void encode(std::vector<std::byte>& out) const;
   /// Reads what `encode` wrote and moves `bytes` behind it. kTruncated, kCorrupt, kUnsupportedVersion.
   static Result<LogState> decode(ByteView& bytes);
@@ -91,6 +94,7 @@ class LogState {
   Offset segment_base_;
   TimestampPeak segment_peak_;
   WallTime appended_at_;
+  WallTime segment_started_at_{-1};
   std::uint64_t bytes_since_snapshot_ = 0;
   std::optional<Offset> snapshot_;
   bool producers_known_ = true;

@@ -29,8 +29,8 @@ def snapshot(offset, epoch, table):
     return head + struct.pack("<I", crc32c(head + bytes(4) + table)) + table
 
 
-def log_state(flags, end, segment, peak, peak_base, appended, since, snapshot_offset, epochs, table):
-    out = struct.pack("<BBqqqqqQq", 1, flags, end, segment, peak, peak_base, appended, since, snapshot_offset)
+def log_state(flags, end, segment, peak, peak_base, appended, started, since, snapshot_offset, epochs, table):
+    out = struct.pack("<BBqqqqqqQq", 1, flags, end, segment, peak, peak_base, appended, started, since, snapshot_offset)
     out += struct.pack("<I", len(epochs)) + b"".join(struct.pack("<iq", *row) for row in epochs)
     return out + table
 
@@ -46,7 +46,7 @@ write("producers_v1.snapshot", snapshot(31, 4, producers([
     (1_000_000_000_000, SEEN + 100, 2, 0, [(2**31 - 1, 1, 20, 5022)]),
 ])))
 
-write("log_state_v1.bin", log_state(7, 6, 4, 78, 4, SEEN, 95, 2, [(5, 0), (6, 4)], producers([
+write("log_state_v1.bin", log_state(7, 6, 4, 78, 4, SEEN, SEEN, 95, 2, [(5, 0), (6, 4)], producers([
     (0, 100, 0, 0, [(0, 1, 0, 901)]),
     (1, 100, 0, 0, [(0, 1, 2, 902)]),
 ])))
