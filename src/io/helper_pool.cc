@@ -74,7 +74,8 @@ void HelperPool::serve() {
 }
 
 HelperPools::HelperPools() {
-  static constexpr std::array<const char*, kLanes> kNames = {"helper-files", "helper-sync", "helper-names", "helper-compute"};
+  static constexpr std::array<const char*, kLanes> kNames = {"helper-files", "helper-sync", "helper-names",
+                                                             "helper-compute"};
   for (std::size_t i = 0; i < kLanes; ++i) pools_[i] = std::make_unique<HelperPool>(kNames[i], kThreadsPerLane);
 }
 

@@ -30,30 +30,29 @@ struct Case {
 };
 
 std::string case_name(const ::testing::TestParamInfo<Case>& info) {
-  return std::string(info.param.backend == DiskBackend::kAuto ? "ring" : "posix") +
+  return std::string(info.param.backend == DiskBackend::kAuto ? "automatic" : "posix") +
          (info.param.caching == Caching::kDirect ? "_direct" : "_cached");
 }
 
 /// Every behaviour of files, with and without io_uring, through the page cache and past it.
 class RealFileTest : public ::testing::TestWithParam<Case> {
  protected:
-  void SetUp() override {
-    if (GetParam().backend == DiskBackend::kAuto && shard_.reactor->ring() == nullptr) {
-      GTEST_SKIP() << "this system refuses io_uring: " << shard_.reactor->ring_refusal();
-    }
-  }
   OpenOptions create() const { return {.existence = Existence::kMustCreate, .caching = GetParam().caching}; }
 
   TemporaryDirectory directory_;
   OneShard shard_{GetParam().backend};
 };
 
-INSTANTIATE_TEST_SUITE_P(Backends, RealFileTest,
-                         ::testing::Values(Case{DiskBackend::kAuto, Caching::kCached},
-                                           Case{DiskBackend::kAuto, Caching::kDirect},
-                                           Case{DiskBackend::kPosix, Caching::kCached},
-                                           Case{DiskBackend::kPosix, Caching::kDirect}),
-                         case_name);
+// Where the system forbids io_uring, what kAuto gives is the second backend once more, and the tests say so.
+std::vector<Case> cases() {
+  OneShard probe;
+  if (probe.reactor->ring() == nullptr) std::fprintf(stderr, "no ring: %s\n", probe.reactor->ring_refusal().c_str());
+  return {{DiskBackend::kAuto, Caching::kCached},
+          {DiskBackend::kAuto, Caching::kDirect},
+          {DiskBackend::kPosix, Caching::kCached},
+          {DiskBackend::kPosix, Caching::kDirect}};
+}
+INSTANTIATE_TEST_SUITE_P(Backends, RealFileTest, ::testing::ValuesIn(cases()), case_name);
 
 /// An aligned block of reproducible bytes.
 Slice noise(std::size_t bytes, std::uint64_t seed) {

@@ -111,7 +111,9 @@ void RealFile::Rest::advance(std::size_t bytes) noexcept {
 Error RealFile::write_error(int error) const { return system_error(error, "write", opened_.path); }
 
 // Whatever the system's reason (delayed allocation reports a full disk here), the contents are unknown from here on.
-Error RealFile::sync_error(int error) const { return Error(ErrorCode::kIo, "sync " + opened_.path + ": " + system_text(error)); }
+Error RealFile::sync_error(int error) const {
+  return Error(ErrorCode::kIo, "sync " + opened_.path + ": " + system_text(error));
+}
 
 void RealFile::count_sync(MonotonicTime start, bool succeeded) noexcept {
   DiskCounters& disk = reactor_.counters().disk;

@@ -41,8 +41,8 @@ class ListeningEndpoints {
     if (!first) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (::bind(fd, address.get(), address.size()) != 0 || ::listen(fd, RealListener::kBacklog) != 0) {
       if (errno == EADDRINUSE) return in_use(wanted, "another process listens on it");
-      if (errno == EACCES) return Error(ErrorCode::kInvalidArgument, "listening on " + wanted.to_string() + ": " + system_text(errno));
-      return Error(ErrorCode::kUnavailable, "listening on " + wanted.to_string() + ": " + system_text(errno));
+      const ErrorCode code = errno == EACCES ? ErrorCode::kInvalidArgument : ErrorCode::kUnavailable;
+      return Error(code, "listening on " + wanted.to_string() + ": " + system_text(errno));
     }
     if (first) setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
     address = SocketAddress::local_of(fd);
@@ -63,7 +63,8 @@ class ListeningEndpoints {
   };
 
   static Error in_use(const Endpoint& endpoint, const char* why) {
-    return Error(ErrorCode::kAddressInUse, "port " + std::to_string(endpoint.port) + " (" + endpoint.to_string() + "): " + why);
+    const std::string port = std::to_string(endpoint.port);
+    return Error(ErrorCode::kAddressInUse, "port " + port + " (" + endpoint.to_string() + "): " + why);
   }
 
   std::mutex mutex_;
@@ -75,8 +76,8 @@ class ListeningEndpoints {
 Result<std::unique_ptr<RealListener>> RealListener::create(RealReactor& reactor, SocketAddress address) {
   Descriptor socket(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket) {
-    if (errno == EAFNOSUPPORT) return Error(ErrorCode::kUnavailable, address.to_endpoint().to_string() + ": " + system_text(errno));
-    return system_error(errno, "socket", "");
+    if (errno != EAFNOSUPPORT) return system_error(errno, "socket", "");
+    return Error(ErrorCode::kUnavailable, address.to_endpoint().to_string() + ": " + system_text(errno));
   }
   const int on = 1;
   setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // Linux: what it accepts inherits it

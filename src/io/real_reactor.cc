@@ -78,12 +78,16 @@ Result<> RealReactor::open() {
   if (!wake_event_) return system_error(errno, "eventfd", "");
   // Edge-triggered, so that nobody has to read it: each write is a new edge.
   epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.ptr = nullptr}};
-  if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_event_.get(), &event) != 0) return system_error(errno, "epoll_ctl", "");
+  if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_event_.get(), &event) != 0) {
+    return system_error(errno, "epoll_ctl", "");
+  }
   if (options_.backend == DiskBackend::kAuto) {
     auto ring = IoRing::create(*this);
     if (ring.ok()) {
       ring_ = std::move(*ring);
-      if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, ring_->descriptor(), &event) != 0) return system_error(errno, "epoll_ctl", "");
+      if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, ring_->descriptor(), &event) != 0) {
+        return system_error(errno, "epoll_ctl", "");
+      }
     } else {
       ring_refusal_ = ring.error().detail();
     }
@@ -184,7 +188,8 @@ int RealReactor::wait_for_events(epoll_event* events, std::optional<Duration> ti
       limit.tv_sec = std::chrono::duration_cast<std::chrono::seconds>(*timeout).count();
       limit.tv_nsec = (*timeout % std::chrono::seconds(1)).count();
     }
-    const int count = epoll_pwait2(epoll_.get(), events, kEventsPerLookMax, timeout.has_value() ? &limit : nullptr, nullptr);
+    const timespec* bound = timeout.has_value() ? &limit : nullptr;
+    const int count = epoll_pwait2(epoll_.get(), events, kEventsPerLookMax, bound, nullptr);
     if (count >= 0 || errno != ENOSYS) return count;
     precise_wait_ = false;  // kernels before 5.11: whole milliseconds, rounded up
   }

@@ -59,10 +59,12 @@ TEST(RealReactor, StopsBeforeItRan) {
   EXPECT_GE(shard.run(measure_sleep(milliseconds(1))), milliseconds(1));
 }
 
+Task<std::uint64_t> one_more(std::uint64_t value) { co_return value + 1; }
+
 Task<std::uint64_t> count_to(Reactor& target, std::uint64_t rounds) {
   std::uint64_t value = 0;
   for (std::uint64_t i = 0; i < rounds; ++i) {
-    auto next = [value]() -> Task<std::uint64_t> { return [](std::uint64_t v) -> Task<std::uint64_t> { co_return v + 1; }(value); };
+    auto next = [value] { return one_more(value); };
     value = co_await call_on(target, std::move(next));
   }
   co_return value;
@@ -131,7 +133,7 @@ TEST(Blocking, RunsOnAHelperAndComesBack) {
 }
 
 Task<> block_once(int& done) {
-  auto work = [] { ::usleep(100); };
+  auto work = [] { std::this_thread::yield(); };
   co_await run_blocking(std::move(work), Lane::kFiles);
   ++done;
 }
@@ -153,10 +155,7 @@ TEST(Blocking, RunsMoreAtOnceThanThereAreHelpers) {
 Task<int> await_signal(RealReactor& reactor) {
   auto signals = StopSignals::create(reactor);
   if (!signals.ok()) co_return -1;
-  auto send = [] {
-    ::usleep(2000);
-    ::kill(::getpid(), SIGTERM);
-  };
+  auto send = [] { ::kill(::getpid(), SIGTERM); };
   TaskScope scope;
   scope.spawn(run_blocking(std::move(send)));
   const int signal = co_await (*signals)->next();
