@@ -47,7 +47,7 @@ TEST(Commands, EncodeAsTheGoldenFileSays) {
   for (const Command& command : samples()) {
     text += std::string(command_name(command)) + " " + hex(encode_command(command)) + "\n";
   }
-  EXPECT_EQ(text, golden_file("commands.v0.txt", text));
+  EXPECT_EQ(text, golden_file(PYRALOG_TESTDATA, "commands.v0.txt", text));
 }
 
 TEST(Commands, DecodeToWhatWasEncoded) {

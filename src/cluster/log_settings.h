@@ -42,4 +42,7 @@ struct LogSettings {
   static LogSettings resolve(const Settings& overrides, const NodeLayers& layers);
 };
 
+/// Checks what depends on the number of copies: no quorum can be larger. kInvalidArgument (INVALID_CONFIG).
+Result<> check_quorums(const LogSettings& settings, int replication_factor);
+
 }  // namespace pyralog::cluster

@@ -361,7 +361,7 @@ TEST(MetadataSnapshot, OfTheEmptyImageIsAnEmptyImage) {
 
 TEST(MetadataSnapshot, OpensTheGoldenFile) {
   const auto expected = busy_cluster(12).image->encode_snapshot();
-  const std::string golden = golden_file("snapshot.v0.bin", as_text(expected));
+  const std::string golden = golden_file(PYRALOG_TESTDATA, "snapshot.v0.bin", as_text(expected));
   const auto decoded = MetadataImage::decode_snapshot(as_bytes(golden));
   ASSERT_TRUE(decoded.ok()) << decoded.error().to_string();
   EXPECT_EQ(as_text((*decoded)->encode_snapshot()), golden);

@@ -56,8 +56,8 @@ const Property* find_node_property(std::string_view name);
 /// Checks one value's form, range and support. kInvalidArgument (Kafka: INVALID_CONFIG) with the cause.
 Result<> check_value(const Property& property, std::string_view value);
 
-/// Checks names, values and their relations, as one topic's overrides. `node` holds what else is in force: node-level
-/// values by node property name. kInvalidArgument (INVALID_CONFIG).
+/// Checks names, values and their relations, as one topic's overrides. `node` holds the values in force at node level,
+/// by node property name. kInvalidArgument (INVALID_CONFIG).
 Result<> check_topic_settings(const Settings& overrides, const Settings& node);
 /// The same for dynamic node settings: unknown and read-only names are refused.
 Result<> check_node_settings(const Settings& settings);
@@ -70,8 +70,9 @@ struct Alteration {
   std::string value;
 };
 
-/// What `current` becomes. Append and subtract work on list types only and start from `inherited` (the value in force
-/// without an override) when there is no override. A name may occur once. kInvalidArgument. Values are not checked.
+/// What `current` becomes. Append and subtract work on list types only, and start from the table's default when
+/// `current` has no value. A name may occur once. kInvalidArgument (INVALID_CONFIG). Whether the outcome is legal is
+/// for `check_topic_settings` and `check_node_settings`.
 Result<Settings> altered(const Settings& current, std::span<const Alteration> alterations,
                          std::span<const Property> table);
 

@@ -13,8 +13,11 @@ inline constexpr std::size_t kRequestsPipelinedMax = 64;
 inline constexpr std::size_t kTaggedFieldsMax = 128;
 inline constexpr std::size_t kTaggedFieldBytesMax = 64u << 10;
 
+inline constexpr std::size_t kFetchBytesMax = 55u << 20;  // of one answer
+
 // Record batches.
 inline constexpr std::size_t kBatchBytesMaxDefault = 1048588;  // 1 MiB + 12, Kafka's max.message.bytes
+inline constexpr std::size_t kBatchBytesMax = 15u << 20;  // what max.message.bytes may be set to: a round holds a batch
 inline constexpr std::size_t kDecompressedBytesMax = 64u << 20;
 inline constexpr std::size_t kDecompressionRatioMax = 1000;
 inline constexpr std::size_t kDecompressionRatioFreeBytes = 4u << 20;  // the ratio is checked beyond this output
@@ -53,7 +56,7 @@ inline constexpr std::size_t kProducerIdsPerBlockMax = 1'000'000;
 
 static_assert(kRoundBytesMax < kJournalFileBytes);
 static_assert(kJournalBytesMax >= 4 * kJournalFileBytes);
-static_assert(kBatchBytesMaxDefault < kRoundBytesMax);
+static_assert(kBatchBytesMaxDefault <= kBatchBytesMax && kBatchBytesMax < kRoundBytesMax);
 static_assert(kBlockBytes % kSectorBytes == 0);
 
 }  // namespace pyralog::limits
