@@ -119,7 +119,6 @@ class VirtualDisk {
   // For the other parts of the simulation.
   std::unique_ptr<Disk> door(VirtualReactor& reactor);
   void crash(CrashMode mode);
-  bool quiet() const noexcept { return operations_.empty(); }
 
  private:
   friend class VirtualDoor;

@@ -36,6 +36,7 @@ Error dead() { return Error(ErrorCode::kIo, "the node has crashed"); }
 
 void DiskOperation::await_suspend(std::coroutine_handle<> handle) {
   handle_ = handle;
+  reactor_.wait_begins();
   if (!reactor_.alive()) return refuse();
   const std::uint64_t id = disk_.operation_sequence_++;
   disk_.operations_.emplace(id, this);

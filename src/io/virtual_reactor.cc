@@ -28,16 +28,14 @@ WallTime VirtualReactor::wall_now() const noexcept {
 
 Disk& VirtualReactor::disk() noexcept { return *disk_; }
 
-Network& VirtualReactor::network() noexcept {
-  PYRALOG_ASSERT(network_ != nullptr, "this world has no network");
-  return *network_;
-}
+Network& VirtualReactor::network() noexcept { return *network_; }
 
 void VirtualReactor::wake() noexcept {
   if (state_ == State::kRunning) world_.schedule_turn(*this);
 }
 
 void VirtualReactor::complete(std::coroutine_handle<> handle) {
+  --waits_;
   post(handle);
   wake();
 }
@@ -53,7 +51,8 @@ void VirtualReactor::start(Task<> task) {
   const Root root = run_root(std::move(task));
   root.handle.promise().reactor = this;
   roots_.push_back(root.handle);
-  complete(root.handle);
+  post(root.handle);
+  wake();
 }
 
 }  // namespace pyralog::io

@@ -34,7 +34,9 @@ class VirtualReactor final : public Reactor {
   }
 
   // For the parts of the simulation.
-  /// Resumes a coroutine whose operation ended. On a dead reactor it is only kept.
+  /// A coroutine of this reactor waits for something outside of it, until `complete`.
+  void wait_begins() noexcept { ++waits_; }
+  /// Resumes a coroutine whose wait ended. On a dead reactor it is only kept.
   void complete(std::coroutine_handle<> handle);
   VirtualWorld& world() noexcept { return world_; }
   std::uint32_t index() const noexcept { return index_; }
@@ -62,7 +64,7 @@ class VirtualReactor final : public Reactor {
   void start(Task<> task);
 
   /// Nothing of it can run or be waiting for the world, so that it can be destroyed.
-  bool finished() const noexcept { return idle() && !has_timer() && roots_.empty(); }
+  bool finished() const noexcept { return idle() && !has_timer() && roots_.empty() && waits_ == 0; }
 
   VirtualWorld& world_;
   NodeId node_;
@@ -70,6 +72,7 @@ class VirtualReactor final : public Reactor {
   State state_ = State::kRunning;
   bool paused_ = false;
   std::uint64_t incarnation_ = 0;
+  std::uint64_t waits_ = 0;
   MonotonicTime dead_time_{};  // its own clock once it is dead
   std::chrono::milliseconds wall_offset_{0};
   std::uint64_t turn_ = 0;  // names the turn that is scheduled; an event of another one is stale

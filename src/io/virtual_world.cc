@@ -38,12 +38,15 @@ std::uint64_t fold(std::uint64_t hash, std::uint64_t value) noexcept {
 
 }  // namespace
 
-VirtualWorld::VirtualWorld(std::uint64_t seed) : seeds_(seed), scheduling_(seeds_.next()), trace_(seed) {}
+VirtualWorld::VirtualWorld(std::uint64_t seed)
+    : seeds_(seed),
+      scheduling_(seeds_.next()),
+      trace_(seed),
+      network_(std::make_unique<VirtualNetwork>(*this, seeds_.next())) {}
 
 VirtualWorld::~VirtualWorld() {
   for (auto& [id, node] : nodes_) {
-    const bool quiet = node.disk == nullptr || node.disk->quiet();
-    const bool finished = quiet && std::ranges::all_of(node.reactors, [](const auto& reactor) { return reactor->finished(); });
+    const bool finished = std::ranges::all_of(node.reactors, [](const auto& reactor) { return reactor->finished(); });
     if (!finished) bury(id, node, CrashMode::kKill);
   }
 }
@@ -58,6 +61,7 @@ VirtualReactor& VirtualWorld::add_reactor(NodeId id, ShardId shard) {
   reactor.wall_offset_ = node.wall_offset;
   reactor.paused_ = node.paused;
   reactor.disk_ = disk(id).door(reactor);
+  reactor.network_ = network_->door(reactor);
   return reactor;
 }
 
@@ -175,7 +179,9 @@ void VirtualWorld::schedule(Duration delay, std::move_only_function<void()> acti
 
 void VirtualWorld::after(Duration delay, std::function<void()> action) {
   schedule(delay, [this, action = std::move(action)] {
+    stepping_ = false;  // no code of a node is on the stack: what the action does to nodes takes effect at once
     action();
+    stepping_ = true;
     notice_posts();
   });
 }
@@ -226,6 +232,7 @@ void VirtualWorld::bury(NodeId id, Node& node, CrashMode mode) {
     dead_.push_back(reactor.get());
   }
   disk(id).crash(mode);
+  network_->crash(id, mode);
   Graveyard& graveyard = Graveyard::instance();
   const std::scoped_lock lock(graveyard.mutex);
   for (auto& reactor : node.reactors) graveyard.reactors.push_back(std::move(reactor));

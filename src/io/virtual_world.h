@@ -8,13 +8,14 @@
 #include <vector>
 
 #include "io/virtual_disk.h"
+#include "io/virtual_network.h"
 #include "io/virtual_reactor.h"
 
 namespace pyralog::io {
 
 enum class RunEnd : std::uint8_t { kDone, kIdle, kTimedOut };
 
-/// Everything outside of the code under test, simulated from one seed: clocks, the order of events, disks. Any number of
+/// Everything outside of the code under test, simulated from one seed: clocks, the order of events, disks, the network. Any number of
 /// reactors of any number of nodes run production code on one thread; equal seeds and equal calls give equal traces.
 ///
 ///     VirtualWorld world(seed);
@@ -40,6 +41,9 @@ class VirtualWorld {
 
   /// The node's disk, made empty at first use; it survives the node's processes.
   VirtualDisk& disk(NodeId node);
+
+  /// The network between all nodes.
+  VirtualNetwork& network() noexcept { return *network_; }
 
   /// Starts `task` on `reactor` and steps the world until it ends. It is a failure of the test (the program ends with a
   /// message) if the node crashes, nothing can happen any more, or `bound` passes.
@@ -131,6 +135,7 @@ class VirtualWorld {
   std::vector<Event> events_;  // binary heap, earliest first
   std::uint64_t event_sequence_ = 0;
   std::uint64_t trace_;
+  std::unique_ptr<VirtualNetwork> network_;
   std::map<NodeId, Node> nodes_;
   std::vector<VirtualReactor*> dead_;
   std::uint32_t reactor_count_ = 0;
