@@ -50,3 +50,25 @@ write("log_state_v1.bin", log_state(7, 6, 4, 78, 4, SEEN, SEEN, 95, 2, [(5, 0), 
     (0, 100, 0, 0, [(0, 1, 0, 901)]),
     (1, 100, 0, 0, [(0, 1, 2, 902)]),
 ])))
+
+
+def index_block(kind, base, entries):
+    body = struct.pack("<BBHq", kind, 1, len(entries), base) + b"".join(entries)
+    body = body.ljust(4092, b"\0")
+    return struct.pack("<I", crc32c(body)) + body
+
+
+def index_file(magic, kind, per_block, base, end, end_position, peak, peak_base, appended, entries):
+    def header(crc):
+        return magic + struct.pack("<IIqqQIIqqq", 1, crc, base, end, end_position, len(entries), 0, peak, peak_base, appended)
+    blocks = [index_block(kind, base, entries[i:i + per_block]) for i in range(0, len(entries), per_block)]
+    return header(crc32c(header(0))).ljust(4096, b"\0") + b"".join(blocks)
+
+
+# 300 batches of two records and 5,079 bytes, ten milliseconds apart.
+BATCH = 61 + 2 * (2 + 7 + 2500)
+TAIL = (1000, 1600, 300 * BATCH, SEEN + 2991, 1598, SEEN + 9000)
+write("segment_v1.index", index_file(b"PYPRIDX1", 1, 204, *TAIL, [
+    struct.pack("<qQI", 1000 + 2 * i, i * BATCH, BATCH) for i in range(300)]))
+write("segment_v1.timeindex", index_file(b"PYPRTIM1", 2, 255, *TAIL, [
+    struct.pack("<qq", SEEN + 10 * i + 1, 1000 + 2 * i) for i in range(300)]))
