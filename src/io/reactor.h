@@ -9,6 +9,7 @@
 #include "core/ids.h"
 #include "core/random.h"
 #include "core/time.h"
+#include "io/chunk_pool.h"
 #include "io/counters.h"
 
 namespace pyralog::io {
@@ -94,6 +95,9 @@ class Reactor {
 
   IoCounters& counters() noexcept { return counters_; }
 
+  /// Memory for what this shard receives.
+  ChunkPool& chunks() noexcept { return chunks_; }
+
   /// co_await reactor.yield(): lets everything else that is ready run first.
   auto yield() noexcept {
     struct Awaiter {
@@ -146,6 +150,7 @@ class Reactor {
   std::atomic<RemoteWork*> remote_{nullptr};  // newest first
   Random random_;
   IoCounters counters_;
+  ChunkPool chunks_;
   ShardId shard_;
 };
 

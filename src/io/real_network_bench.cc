@@ -74,7 +74,8 @@ Task<> open_echo(EchoSetup& setup, std::int64_t clients) {
   setup.listener = std::move(*co_await Reactor::current().network().listen(any));
   setup.server.spawn(serve(*setup.listener, setup.server));
   for (std::int64_t i = 0; i < clients; ++i) {
-    setup.clients.push_back(std::move(*co_await Reactor::current().network().connect(setup.listener->local(), std::chrono::seconds(5))));
+    auto client = co_await Reactor::current().network().connect(setup.listener->local(), std::chrono::seconds(5));
+    setup.clients.push_back(std::move(*client));
   }
 }
 

@@ -23,6 +23,7 @@ constexpr int kEventsPerLookMax = 256;
 // A sleeping thread may be woken this much late to save wake-ups; the system's default is 50 µs.
 constexpr unsigned long kTimerSlackNs = 1000;
 constexpr Duration kResubmitDelay = std::chrono::milliseconds(1);
+constexpr Duration kTrimInterval = std::chrono::seconds(1);
 
 Duration read_clock(clockid_t clock) noexcept {
   timespec time{};
@@ -152,12 +153,25 @@ void RealReactor::wake() noexcept {
   [[maybe_unused]] const ssize_t written = ::write(wake_event_.get(), &one, sizeof one);
 }
 
+std::optional<Duration> RealReactor::sleep_limit(MonotonicTime now) {
+  if (!idle()) return Duration(0);
+  std::optional<Duration> limit;
+  const auto within = [&limit](Duration bound) { limit = std::max(Duration(0), std::min(limit.value_or(bound), bound)); };
+  if (has_timer()) within(next_deadline() - now);
+  if (!submitted_all_) within(kResubmitDelay);
+  if (chunks().free_bytes() > 0) {
+    if (now >= trim_time_) {
+      chunks().trim();
+      trim_time_ = now + kTrimInterval;
+    }
+    within(trim_time_ - now);
+  }
+  return limit;
+}
+
 void RealReactor::look_at_system() {
   const MonotonicTime before = now();
-  std::optional<Duration> timeout;
-  if (has_timer()) timeout = std::max(Duration(0), next_deadline() - before);
-  if (!submitted_all_) timeout = std::min(timeout.value_or(kResubmitDelay), kResubmitDelay);
-  if (!idle()) timeout = Duration(0);
+  std::optional<Duration> timeout = sleep_limit(before);
   const bool sleeps = timeout != Duration(0);
   if (sleeps) {
     sleeping_.exchange(true, std::memory_order_acq_rel);

@@ -77,6 +77,7 @@ class RealReactor final : public Reactor {
   void wake() noexcept override;
   void run_turns();
   void look_at_system();
+  std::optional<Duration> sleep_limit(MonotonicTime now);
   int wait_for_events(epoll_event* events, std::optional<Duration> timeout);
 
   const ReactorOptions options_;
@@ -92,6 +93,7 @@ class RealReactor final : public Reactor {
   bool precise_wait_ = true;           // the kernel knows epoll_pwait2
   bool submitted_all_ = true;
   MonotonicTime pass_start_{};
+  MonotonicTime trim_time_{};
 };
 
 namespace detail {
