@@ -85,13 +85,16 @@ Result<> VirtualFile::write_now(std::uint64_t position, std::span<const ByteView
   PYRALOG_TRY(check_writable());
   PYRALOG_TRY(enter_in_line());
   disk_.world_.trace(kTraceWrite, inode_->id ^ position << 20, checksum(pieces));
-  return disk_.write(*inode_, path_, position, pieces);
+  Result<> written = disk_.write(*inode_, path_, position, pieces);
+  if (written.ok()) reactor_.counters().disk.bytes_written += total;
+  return written;
 }
 
 Task<Result<>> VirtualFile::write_and_sync(std::uint64_t position, std::vector<ByteView> pieces) {
   const UnderWay under_way(under_way_);
   PYRALOG_CO_TRY(check_writable());
   PYRALOG_CO_TRY(check_aligned(position, pieces));
+  const MonotonicTime start = reactor_.now();
   const std::uint32_t crc = checksum(pieces);
   disk_.world_.trace(kTraceWrite, inode_->id ^ position << 20, crc);
   Result<> written;
@@ -103,10 +106,13 @@ Task<Result<>> VirtualFile::write_and_sync(std::uint64_t position, std::vector<B
   DiskOperation writing(reactor_, disk_, disk_.options_.write, write, &torn);
   PYRALOG_CO_TRY(co_await writing);
   PYRALOG_CO_TRY(std::move(written));
-  co_return co_await sync();
+  for (ByteView piece : pieces) reactor_.counters().disk.bytes_written += piece.size();
+  co_return co_await sync_since(start);
 }
 
-Task<Result<>> VirtualFile::sync() {
+Task<Result<>> VirtualFile::sync() { return sync_since(reactor_.now()); }
+
+Task<Result<>> VirtualFile::sync_since(MonotonicTime start) {
   const UnderWay under_way(under_way_);
   disk_.world_.trace(kTraceSync, inode_->id);
   const std::uint64_t change_end = disk_.change_sequence_;
@@ -114,6 +120,8 @@ Task<Result<>> VirtualFile::sync() {
   DiskOperation::Effect effect = [&] { synced = disk_.sync(*inode_, path_, change_end); };
   DiskOperation syncing(reactor_, disk_, disk_.options_.sync, effect);
   PYRALOG_CO_TRY(co_await syncing);
+  reactor_.counters().disk.sync_latency.record(reactor_.now() - start);
+  if (!synced.ok()) ++reactor_.counters().disk.sync_failures;
   co_return synced;
 }
 
@@ -131,6 +139,7 @@ Result<std::size_t> VirtualFile::read_bytes(std::uint64_t position, MutableBytes
   } else {
     inode_->cache.read(position, into);
   }
+  reactor_.counters().disk.bytes_read += into.size();
   return into.size();
 }
 

@@ -82,6 +82,7 @@ class VirtualFile final : public File {
   Result<> check_writable() const;
   Result<> check_aligned(std::uint64_t position, std::span<const ByteView> pieces) const;
   Result<> enter_in_line();
+  Task<Result<>> sync_since(MonotonicTime start);
   Result<std::size_t> read_bytes(std::uint64_t position, MutableBytes into);
 
   VirtualReactor& reactor_;

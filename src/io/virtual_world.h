@@ -27,7 +27,7 @@ enum class RunEnd : std::uint8_t { kDone, kIdle, kTimedOut };
 /// A crash runs no destructors, as kill -9 does not: suspended coroutines and what they own are set aside until the
 /// process of the test ends (reachable, so not reported as leaks). What the test itself owns of the dead node goes to
 /// `abandon`, or is closed in an orderly manner with `unwind`. Tests of many seeds free that memory by running batches in
-/// child processes (`for_each_seed`).
+/// child processes (`failing_seeds`, io/virtual_seeds.h).
 class VirtualWorld {
  public:
   static constexpr Duration kRunBound = std::chrono::hours(1);
