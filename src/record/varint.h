@@ -42,23 +42,28 @@ std::byte* write_varint(std::byte* to, T value) noexcept {
   return to;
 }
 
-/// Any length of varint; the general form of `read_varint`.
+/// A number and the byte after it, or nullptr and nothing. Small enough to be returned in registers.
 template <std::signed_integral T>
-[[gnu::noinline]] const std::byte* read_long_varint(const std::byte* at, const std::byte* end, T& value) noexcept {
+struct VarintRead {
+  const std::byte* after;
+  T value;
+};
+
+/// Any length of varint; the general form of `read_varint`. Returns its value rather than fill a reference, so that
+/// callers can keep theirs in registers.
+template <std::signed_integral T>
+[[gnu::noinline]] VarintRead<T> read_long_varint(const std::byte* at, const std::byte* end) noexcept {
   using Unsigned = std::make_unsigned_t<T>;
   constexpr int kBits = sizeof(T) * 8;
   Unsigned raw = 0;
   for (int shift = 0; shift < kBits && at < end; shift += 7) {
     const auto group = static_cast<Unsigned>(*at++);
     const Unsigned low = group & 0x7F;
-    if (shift + 7 > kBits && (low >> (kBits - shift)) != 0) return nullptr;
+    if (shift + 7 > kBits && (low >> (kBits - shift)) != 0) break;
     raw |= low << shift;
-    if (group < 0x80) {
-      value = unzigzag(raw);
-      return at;
-    }
+    if (group < 0x80) return {at, unzigzag(raw)};
   }
-  return nullptr;
+  return {nullptr, 0};
 }
 
 /// Reads a varint from `[at, end)` and returns the byte after it; nullptr if the bytes end first or the number does not
@@ -67,19 +72,23 @@ template <std::signed_integral T>
 [[gnu::always_inline]] inline const std::byte* read_varint(const std::byte* at, const std::byte* end,
                                                            T& value) noexcept {
   using Unsigned = std::make_unsigned_t<T>;
-  if (end - at >= 2) [[likely]] {
+  if (at < end) [[likely]] {
     const auto first = static_cast<Unsigned>(at[0]);
     if (first < 0x80) [[likely]] {
       value = unzigzag(first);
       return at + 1;
     }
-    const auto second = static_cast<Unsigned>(at[1]);
-    if (second < 0x80) [[likely]] {
-      value = unzigzag(static_cast<Unsigned>((first & 0x7F) | second << 7));
-      return at + 2;
+    if (end - at >= 2) [[likely]] {
+      const auto second = static_cast<Unsigned>(at[1]);
+      if (second < 0x80) [[likely]] {
+        value = unzigzag(static_cast<Unsigned>((first & 0x7F) | second << 7));
+        return at + 2;
+      }
     }
   }
-  return read_long_varint(at, end, value);
+  const VarintRead<T> read = read_long_varint<T>(at, end);
+  value = read.value;
+  return read.after;
 }
 
 }  // namespace pyralog::record
