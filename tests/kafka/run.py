@@ -37,18 +37,26 @@ def python_suite(file):
 
 CLIENTS = [
     Client("kcat", ["kcat"], lambda _: [sys.executable, HERE / "clients" / "kcat_suite.py"]),
-    Client("confluent-kafka", ["venv"], python_suite("confluent_suite.py")),
-    Client("kafka-python", ["venv"], python_suite("kafka_python_suite.py")),
-    Client("aiokafka", ["venv"], python_suite("aiokafka_suite.py")),
+    Client("confluent-kafka", ["part:venv"], python_suite("confluent_suite.py")),
+    Client("kafka-python", ["part:venv"], python_suite("kafka_python_suite.py")),
+    Client("aiokafka", ["part:venv"], python_suite("aiokafka_suite.py")),
+    Client("java", ["java", "part:java"],
+           lambda dist: ["java", "-Xmx256M", "-cp", f"{dist}/java/classes:{dist}/java/libs/*", "Suite"]),
+    Client("kafka-tools", ["java", "part:java"],
+           lambda dist: [sys.executable, HERE / "clients" / "tools_suite.py", "--libs", dist / "java" / "libs"]),
+    Client("kafkajs", ["node", "kcat", "part:node"], lambda dist: ["node", dist / "node" / "suite.mjs"]),
+    Client("franz-go", ["part:go"], lambda dist: [dist / "go" / "franz"]),
+    Client("sarama", ["part:go"], lambda dist: [dist / "go" / "sarama"]),
 ]
 NAMES = [client.name for client in CLIENTS]
 
 
 def missing(client, dist):
     for need in client.needs:
-        if need == "venv":
-            if not (dist / "venv" / "complete").exists():
-                return f"{dist}/venv is not there: run tests/kafka/setup.sh"
+        kind, _, part = need.partition(":")
+        if kind == "part":
+            if not (dist / part / "complete").exists():
+                return f"{dist}/{part} is not there: run tests/kafka/setup.sh"
         elif shutil.which(need) is None:
             return f"{need} is not installed"
     return None

@@ -40,9 +40,36 @@ install_python() {
   complete venv
 }
 
+install_java() {
+  up_to_date java "$repository/bench/compare/kafka-dist.pom.xml" "$here"/clients/java/*.java && return
+  echo "java clients and tools: $dir/java"
+  libs=$(python3 "$repository/bench/compare/servers.py" --fetch-only --cache "$kafka_dist")
+  ln -s "$libs" "$dir/java/libs"
+  javac -nowarn -d "$dir/java/classes" -cp "$libs/*" "$here"/clients/java/*.java
+  complete java
+}
+
+install_node() {
+  up_to_date node "$here/clients/js/package.json" "$here/clients/js/package-lock.json" "$here"/clients/js/*.mjs && return
+  echo "node client: $dir/node"
+  cp "$here"/clients/js/package.json "$here"/clients/js/package-lock.json "$here"/clients/js/*.mjs "$dir/node/"
+  (cd "$dir/node" && npm ci --silent --no-audit --no-fund)
+  complete node
+}
+
+install_go() {
+  up_to_date go "$here"/clients/go/go.mod "$here"/clients/go/go.sum "$here"/clients/go/*/*.go && return
+  echo "go clients: $dir/go"
+  (cd "$here/clients/go" && go build -mod=readonly -o "$dir/go/" ./franz ./sarama)
+  complete go
+}
+
 parts=${*:-}
 if [ -z "$parts" ]; then
   have python3 && python3 -c 'import venv, ensurepip' 2>/dev/null && parts="$parts python"
+  have javac && have mvn && parts="$parts java"
+  have npm && have node && parts="$parts node"
+  have go && parts="$parts go"
 fi
 for part in $parts; do
   "install_$part"
