@@ -34,7 +34,7 @@ class File {
   /// most limits::kWriteBytesMax at a time. kNoSpace, kIo.
   virtual Result<> write_now(std::uint64_t position, std::span<const ByteView> pieces) = 0;
 
-  /// Writes all pieces at `position` and then makes all earlier completed writes to the file durable (fdatasync). The
+  /// Writes all pieces at `position` and makes them, and all earlier completed changes through this object, durable. The
   /// pieces stay valid until it returns.
   virtual Task<Result<>> write_and_sync(std::uint64_t position, std::vector<ByteView> pieces) = 0;
 

@@ -77,10 +77,13 @@ Task<int> IoRing::sync(int fd) {
   co_return wait.requests[0].result;
 }
 
-Task<int> IoRing::write(int fd, std::uint64_t position, const iovec* pieces, unsigned count) {
+Task<int> IoRing::write(int fd, std::uint64_t position, const iovec* pieces, unsigned count, Durability durability) {
   co_await reserve(1);
   Wait wait;
-  collect(wait, [&](io_uring_sqe* entry) { io_uring_prep_writev(entry, fd, pieces, count, position); });
+  collect(wait, [&](io_uring_sqe* entry) {
+    io_uring_prep_writev(entry, fd, pieces, count, position);
+    if (durability == Durability::kDurable) entry->rw_flags = RWF_DSYNC;
+  });
   co_await wait;
   co_return wait.requests[0].result;
 }

@@ -35,7 +35,9 @@ class IoRing {
     int sync = 0;
   };
   Task<WriteAndSync> write_and_sync(int fd, std::uint64_t position, const iovec* pieces, unsigned count);
-  Task<int> write(int fd, std::uint64_t position, const iovec* pieces, unsigned count);
+  /// kDurable: what it wrote is durable when it returns (RWF_DSYNC); nothing else is.
+  enum class Durability : std::uint8_t { kLater, kDurable };
+  Task<int> write(int fd, std::uint64_t position, const iovec* pieces, unsigned count, Durability durability);
 
   /// Becomes readable when results are there.
   int descriptor() const noexcept { return ring_.ring_fd; }

@@ -20,6 +20,14 @@ constexpr std::size_t kCopyBytes = 64u << 10;
 
 bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
 
+ssize_t send_vectors(int socket, iovec* vectors, std::size_t count) noexcept {
+  if (count == 1) return ::send(socket, vectors[0].iov_base, vectors[0].iov_len, MSG_NOSIGNAL);
+  msghdr message{};
+  message.msg_iov = vectors;
+  message.msg_iovlen = count;
+  return ::sendmsg(socket, &message, MSG_NOSIGNAL);
+}
+
 Error connection_error(int error) {
   // What ends a connection is ordinary business and frequent: no text is made for it.
   switch (error) {
@@ -107,10 +115,7 @@ Result<std::size_t> RealConnection::try_write(std::span<const ByteView> pieces) 
       vectors[count] = {const_cast<std::byte*>(pieces[count].data()), pieces[count].size()};
       asked += pieces[count].size();
     }
-    msghdr message{};
-    message.msg_iov = vectors.data();
-    message.msg_iovlen = count;
-    const ssize_t sent = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
+    const ssize_t sent = send_vectors(socket_.get(), vectors.data(), count);
     if (sent < 0) {
       if (errno == EINTR) continue;
       if (would_block(errno)) {

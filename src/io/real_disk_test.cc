@@ -123,6 +123,30 @@ Task<bool> read_ends(std::string path, OpenOptions options) {
 
 TEST_P(RealFileTest, ReadsUpToTheEnd) { EXPECT_TRUE(shard_.run(read_ends(directory_.file("f"), create()))); }
 
+Task<bool> grow_then_write(std::string path, OpenOptions options) {
+  auto file = co_await open_file(path, options);
+  const Slice data = noise(8192, 6);
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    // A change that is not durable by itself, then one round that covers it and one that has nothing else to cover.
+    EXPECT_TRUE((co_await file->truncate((i + 1) * 65536)).ok());
+    for (std::uint64_t round = 0; round < 2; ++round) {
+      std::vector<ByteView> pieces{data.view()};
+      EXPECT_TRUE((co_await file->write_and_sync(i * 65536 + round * 8192, std::move(pieces))).ok());
+    }
+  }
+  EXPECT_TRUE((co_await file->truncate(4 * 65536)).ok());
+  EXPECT_TRUE((co_await file->write_and_sync(0, {})).ok());
+  EXPECT_EQ(file->size().value(), 4 * 65536u);
+  Slice back = Slice::allocate(8192);
+  EXPECT_EQ((co_await file->read(2 * 65536 + 8192, back.mutable_view())).value(), 8192u);
+  EXPECT_TRUE(same(back.view(), data.view()));
+  co_return true;
+}
+
+TEST_P(RealFileTest, CoversEarlierChangesWithTheNextRound) {
+  EXPECT_TRUE(shard_.run(grow_then_write(directory_.file("f"), create())));
+}
+
 Task<bool> zeros_then_rounds(std::string path, OpenOptions options) {
   auto file = co_await open_file(path, options);
   EXPECT_TRUE((co_await file->fill_with_zeros(3u << 20)).ok());

@@ -56,7 +56,9 @@ class RealFile final : public File {
 
   RealReactor& reactor_;
   Opened opened_;
-  bool reads_cached_first_ = true;  // until the file system says that it cannot
+  bool reads_cached_first_ = true;      // until the file system says that it cannot
+  std::uint64_t unsynced_changes_ = 0;  // counts changes that were not made durable at once,
+  std::uint64_t synced_changes_ = 0;    // and how many of them a sync has covered
 };
 
 }  // namespace pyralog::io
