@@ -53,25 +53,19 @@ LogSettings LogSettings::resolve(const Settings& overrides, const NodeLayers& la
   settings.timestamp_after_max = values.milliseconds("message.timestamp.after.max.ms");
   settings.insync_replicas_min = static_cast<std::int32_t>(values.integer("min.insync.replicas"));
   settings.write_quorum = static_cast<std::int32_t>(values.integer("write.quorum"));
-  settings.read_quorum = static_cast<std::int32_t>(values.integer("read.quorum"));
   settings.write_caching = values.boolean("write.caching");
   settings.flush_interval = values.milliseconds("flush.ms");
   settings.flush_bytes = static_cast<std::uint64_t>(values.integer("flush.bytes"));
-  settings.flush_records = static_cast<std::uint64_t>(values.integer("flush.messages"));
   settings.acks_all_mode = values.text("acks.all.mode") == "isr" ? AcksAllMode::kIsr : AcksAllMode::kQuorum;
   settings.record_validation =
       values.text("record.validation") == "full" ? RecordValidation::kFull : RecordValidation::kStructure;
   return settings;
 }
 
-Result<> check_quorums(const LogSettings& settings, int replication_factor) {
+Result<> check_quorum(const LogSettings& settings, int replication_factor) {
   if (settings.write_quorum > replication_factor) {
     return Error(ErrorCode::kInvalidArgument, fmt::format("write.quorum={} is more than the {} copies of a partition",
                                                           settings.write_quorum, replication_factor));
-  }
-  if (settings.read_quorum > replication_factor) {
-    return Error(ErrorCode::kInvalidArgument, fmt::format("read.quorum={} is more than the {} copies of a partition",
-                                                          settings.read_quorum, replication_factor));
   }
   return {};
 }

@@ -29,11 +29,9 @@ struct LogSettings {
   Milliseconds timestamp_after_max{};
   std::int32_t insync_replicas_min = 1;
   std::int32_t write_quorum = 0;  ///< 0: a majority of the copies
-  std::int32_t read_quorum = 0;   ///< 0: one more than copies less write quorum
   bool write_caching = false;
   Milliseconds flush_interval{};    ///< write.caching only; max(): no bound
   std::uint64_t flush_bytes = 0;    ///< write.caching only
-  std::uint64_t flush_records = 0;  ///< write.caching only (flush.messages); max(): no bound
   AcksAllMode acks_all_mode = AcksAllMode::kQuorum;
   RecordValidation record_validation = RecordValidation::kStructure;
 
@@ -42,7 +40,7 @@ struct LogSettings {
   static LogSettings resolve(const Settings& overrides, const NodeLayers& layers);
 };
 
-/// Checks what depends on the number of copies: no quorum can be larger. kInvalidArgument (INVALID_CONFIG).
-Result<> check_quorums(const LogSettings& settings, int replication_factor);
+/// Checks what depends on the number of copies: the write quorum cannot be larger. kInvalidArgument (INVALID_CONFIG).
+Result<> check_quorum(const LogSettings& settings, int replication_factor);
 
 }  // namespace pyralog::cluster

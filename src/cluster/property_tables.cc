@@ -22,6 +22,7 @@ constexpr std::string_view kOwnIndex = "The index is kept in this server's own w
 
 constexpr Property kTopic[] = {
     {.name = "acks.all.mode", .type = kString, .default_value = "quorum", .choices = "quorum,isr",
+     .node_name = "acks.all.mode",
      .documentation = "What a produce request with acks=all waits for: `quorum`, the write quorum and at least "
                       "min.insync.replicas copies; `isr`, in addition every replica that is in sync."},
     {.name = "cleanup.policy", .type = kList, .default_value = "delete", .choices = "compact,delete",
@@ -49,13 +50,13 @@ constexpr Property kTopic[] = {
      .node_name = "log.segment.delete.delay.ms",
      .documentation = "How long a file stays after its segment was deleted, in milliseconds.",
      .reason = "Files go as soon as nobody reads them."},
-    {.name = "flush.bytes", .type = kLong, .default_value = "16777216", .min = 1,
+    {.name = "flush.bytes", .type = kLong, .default_value = "16777216", .min = 1, .node_name = "flush.bytes",
      .documentation = "With write.caching=true: the most bytes of a partition that are acknowledged but not yet synced."},
-    {.name = "flush.messages", .type = kLong, .default_value = kForever, .min = 1,
+    {.name = "flush.messages", .type = kLong, .support = kAccepted, .default_value = kForever, .min = 1,
      .node_name = "log.flush.interval.messages",
-     .documentation = "With write.caching=true: the most records of a partition that are acknowledged but not yet synced. "
-                      "Without it every acknowledged record is synced."},
-    {.name = "flush.ms", .type = kLong, .default_value = "10", .min = 0, .node_name = "log.flush.interval.ms",
+     .documentation = "The most records of a partition that are acknowledged but not yet synced.",
+     .reason = "flush.ms and flush.bytes bound them; without write.caching=true there are none."},
+    {.name = "flush.ms", .type = kLong, .default_value = "1000", .min = 0, .node_name = "log.flush.interval.ms",
      .documentation = "With write.caching=true: how long an acknowledged record may stay unsynced, in milliseconds. "
                       "Without it every acknowledged record is synced."},
     {.name = "follower.replication.throttled.replicas", .type = kList, .support = kRefused, .default_value = "",
@@ -103,9 +104,11 @@ constexpr Property kTopic[] = {
     {.name = "preallocate", .type = kBoolean, .support = kAccepted, .default_value = "false",
      .node_name = "log.preallocate", .documentation = "Whether a new segment's space is reserved.",
      .reason = "Files are prepared in this server's own way."},
-    {.name = "read.quorum", .type = kInt, .default_value = "0", .min = 0, .max = limits::kReplicasPerPartitionMax,
-     .documentation = "Copies asked by a quorum read; 0: enough to see every committed record. Recovery does not use it."},
+    {.name = "read.quorum", .type = kInt, .support = kRefused, .default_value = "0",
+     .documentation = "Copies asked by a quorum read; 0: enough to see every committed record. Recovery does not use it.",
+     .reason = "Reads go to the leader; quorum reads do not exist yet."},
     {.name = "record.validation", .type = kString, .default_value = "structure", .choices = "structure,full",
+     .node_name = "record.validation",
      .documentation = "How closely a produced batch is looked at. `structure`: checksum, header and, if uncompressed, each "
                       "record; compressed batches are opened where their contents matter. `full`: all are opened."},
     {.name = "remote.log.copy.disable", .type = kBoolean, .support = kRefused, .default_value = "false",
@@ -133,10 +136,11 @@ constexpr Property kTopic[] = {
      .node_name = "unclean.leader.election.enable",
      .documentation = "Whether a replica that may lack acknowledged records can become leader.",
      .reason = "Recovery never drops acknowledged records."},
-    {.name = "write.caching", .type = kBoolean, .default_value = "false",
+    {.name = "write.caching", .type = kBoolean, .default_value = "false", .node_name = "write.caching",
      .documentation = "Whether writes are acknowledged before they are synced. A crash of the operating system or a power "
-                      "cut can then lose what flush.ms, flush.bytes and flush.messages allow."},
+                      "cut can then lose what flush.ms and flush.bytes allow."},
     {.name = "write.quorum", .type = kInt, .default_value = "0", .min = 0, .max = limits::kReplicasPerPartitionMax,
+     .node_name = "write.quorum",
      .documentation = "Copies that must have a record before it is committed; 0: a majority."},
 };
 static_assert(std::ranges::is_sorted(kTopic, {}, &Property::name));

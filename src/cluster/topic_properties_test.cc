@@ -36,7 +36,7 @@ TEST(TopicProperties, KnowsEveryPropertyOfKafka) {
                                       {"delete.retention.ms", "86400000"},
                                       {"file.delete.delay.ms", "60000"},
                                       {"flush.messages", "9223372036854775807"},
-                                      {"flush.ms", "10"},
+                                      {"flush.ms", "1000"},
                                       {"follower.replication.throttled.replicas", ""},
                                       {"index.interval.bytes", "4096"},
                                       {"leader.replication.throttled.replicas", ""},
@@ -230,8 +230,8 @@ TEST(Describe, TakesTheMostSpecificLayer) {
   EXPECT_EQ(row(rows, "segment.ms").effective.source, PropertySource::kDynamicDefault);
   EXPECT_EQ(row(rows, "cleanup.policy").effective.source, PropertySource::kStaticNode);
   EXPECT_EQ(row(rows, "flush.ms").effective.source, PropertySource::kDefault);
-  EXPECT_TRUE(row(rows, "write.caching").synonyms.empty());
-  EXPECT_EQ(row(rows, "write.caching").effective.value, "false");
+  EXPECT_TRUE(row(rows, "remote.storage.enable").synonyms.empty());
+  EXPECT_EQ(row(rows, "remote.storage.enable").effective.value, "false");
 
   EXPECT_EQ(topic_value("retention.ms", {}, layers), "2");
   EXPECT_EQ(topic_value("retention.ms", {}, {nullptr, nullptr, &file}), "4");
@@ -267,7 +267,7 @@ TEST(LogSettings, ResolvesDefaults) {
   EXPECT_EQ(defaults.segment_bytes, 1u << 30);
   EXPECT_EQ(defaults.batch_bytes_max, limits::kBatchBytesMaxDefault);
   EXPECT_FALSE(defaults.write_caching);
-  EXPECT_EQ(defaults.flush_interval, std::chrono::milliseconds(10));
+  EXPECT_EQ(defaults.flush_interval, std::chrono::seconds(1));
   EXPECT_EQ(defaults.flush_bytes, 16u << 20);
   EXPECT_EQ(defaults.timestamp_type, TimestampType::kCreateTime);
   EXPECT_EQ(defaults.record_validation, RecordValidation::kStructure);
@@ -292,8 +292,8 @@ TEST(LogSettings, ResolvesOverrides) {
   EXPECT_EQ(given.acks_all_mode, AcksAllMode::kIsr);
   EXPECT_EQ(given.record_validation, RecordValidation::kFull);
   EXPECT_EQ(given.insync_replicas_min, 2);
-  EXPECT_TRUE(check_quorums(given, 3).ok());
-  EXPECT_EQ(check_quorums(given, 1).error(), ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(check_quorum(given, 3).ok());
+  EXPECT_EQ(check_quorum(given, 1).error(), ErrorCode::kInvalidArgument);
 }
 
 }  // namespace

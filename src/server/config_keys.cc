@@ -1,0 +1,259 @@
+#include "server/config_keys.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "cluster/property_text.h"
+#include "core/limits.h"
+#include "server/config_values.h"
+
+namespace pyralog::server {
+namespace {
+
+using enum ConfigKind;
+
+constexpr std::int64_t kKiB = 1024;
+constexpr std::int64_t kMiB = 1024 * kKiB;
+constexpr std::int64_t kGiB = 1024 * kMiB;
+constexpr std::int64_t kSecond = 1000;
+constexpr std::int64_t kDay = 86400 * kSecond;
+
+#define PYRALOG_FIELD(member) [](ConfigDraft& config) -> ConfigField { return &config.member; }
+
+constexpr ConfigKey kTable[] = {
+    {.name = "http.listen", .kind = kAddress, .default_text = "127.0.0.1:9644",
+     .documentation = "Where /metrics, /healthz and /readyz are served. Port 0 picks a free one.",
+     .field = PYRALOG_FIELD(http_listen)},
+    {.name = "io.backend", .kind = kChoice, .default_text = "auto", .choices = "auto,posix",
+     .documentation = "How files are written and read. `auto`: through the kernel's ring where it may be used, else "
+                      "through threads. `posix`: through threads.",
+     .field = PYRALOG_FIELD(posix_io)},
+    {.name = "kafka.advertise", .kind = kAddress, .default_text = "",
+     .documentation = "The address of kafka.listen that clients are told. Empty: the address itself. Needed when it "
+                      "listens on all addresses, or behind a proxy.",
+     .field = PYRALOG_FIELD(kafka_advertise)},
+    {.name = "kafka.connections_max", .kind = kNumber, .default_text = "10000", .min = 1, .max = 1'000'000,
+     .kafka_name = "max.connections", .documentation = "Connections of one listener at a time; more are closed at once.",
+     .field = PYRALOG_FIELD(connections_max)},
+    {.name = "kafka.connections_per_address_max", .kind = kNumber, .default_text = "2000", .min = 1, .max = 1'000'000,
+     .kafka_name = "max.connections.per.ip", .documentation = "Connections from one client address at a time.",
+     .field = PYRALOG_FIELD(connections_per_address_max)},
+    {.name = "kafka.idle_timeout", .kind = kDuration, .default_text = "10m", .min = kSecond, .max = 30 * kDay,
+     .kafka_name = "connections.max.idle.ms", .documentation = "How long a connection may be silent before it is closed.",
+     .field = PYRALOG_FIELD(connection_idle_max)},
+    {.name = "kafka.listen", .kind = kAddress, .default_text = "127.0.0.1:9092",
+     .documentation = "Where Kafka clients connect. Port 0 picks a free one. Has no default if there are named listeners.",
+     .field = PYRALOG_FIELD(kafka_listen)},
+    {.name = "kafka.pipelined_bytes_max", .kind = kBytes, .default_text = "100MiB", .min = 64 * kKiB, .max = kGiB,
+     .documentation = "Bytes of the requests of one connection that are under way; beyond it the connection is not "
+                      "read.",
+     .field = PYRALOG_FIELD(pipelined_bytes_max)},
+    {.name = "kafka.pipelined_requests_max", .kind = kNumber, .default_text = "64", .min = 1, .max = 10'000,
+     .documentation = "Requests of one connection that are under way; beyond it the connection is not read.",
+     .field = PYRALOG_FIELD(pipelined_requests_max)},
+    {.name = "kafka.request_bytes_max", .kind = kBytes, .default_text = "100MiB", .min = 64 * kKiB, .max = kGiB,
+     .kafka_name = "socket.request.max.bytes",
+     .documentation = "The largest request; a connection that announces a larger one is closed.",
+     .field = PYRALOG_FIELD(request_bytes_max)},
+    {.name = "kafka.request_memory_bytes_max", .kind = kBytes, .default_text = "512MiB", .min = 16 * kMiB,
+     .max = 1024 * kGiB,
+     .documentation = "Memory of all requests being received or served; when it is spent, no connection is read. At least "
+                      "kafka.request_bytes_max.",
+     .field = PYRALOG_FIELD(request_memory_bytes_max)},
+    {.name = "logging.format", .kind = kChoice, .default_text = "text", .choices = "text,json",
+     .documentation = "The form of the lines that the node writes about itself, to standard error.",
+     .field = PYRALOG_FIELD(logging_format)},
+    {.name = "logging.level", .kind = kChoice, .default_text = "info", .choices = "trace,debug,info,warning,error",
+     .documentation = "The least important lines that are written.", .field = PYRALOG_FIELD(logging_level)},
+    {.name = "metrics.series_max", .kind = kNumber, .default_text = "1000", .min = 0, .max = 1'000'000,
+     .documentation = "Logs that have time series of their own in /metrics; beyond it only sums are shown.",
+     .field = PYRALOG_FIELD(metrics_series_max)},
+    {.name = "node.data_dir", .kind = kText, .default_text = "./pyralog-data", .kafka_name = "log.dirs",
+     .documentation = "Where the data lies. Created when missing; used by one process at a time.",
+     .field = PYRALOG_FIELD(data_directory)},
+    {.name = "node.id", .kind = kNumber, .default_text = "", .min = 0, .max = INT32_MAX,
+     .documentation = "This node's number in the cluster. Empty: the one in the data directory, or 1 for a new one.",
+     .field = PYRALOG_FIELD(node_id)},
+    {.name = "node.rack", .kind = kText, .default_text = "", .kafka_name = "broker.rack",
+     .documentation = "Where this node stands. Clients are told, and may prefer copies in their own.",
+     .field = PYRALOG_FIELD(rack)},
+    {.name = "node.shards", .kind = kNumber, .default_text = "0", .min = 0, .max = 1024,
+     .documentation = "Threads that serve, each with its own partitions. 0: one per usable processor. May change between "
+                      "starts.",
+     .field = PYRALOG_FIELD(shards)},
+    {.name = "replication.auto_create", .kind = kSwitch, .default_text = "true", .kafka_name = "auto.create.topics.enable",
+     .documentation = "Whether a log is created when a client first asks for it (and asks to create it).",
+     .field = PYRALOG_FIELD(auto_create_logs)},
+    {.name = "replication.partitions", .kind = kNumber, .default_text = "1", .min = 1, .max = limits::kPartitionsPerLogMax,
+     .kafka_name = "num.partitions", .documentation = "Partitions of a new log whose creator does not say.",
+     .field = PYRALOG_FIELD(partitions_default)},
+    {.name = "replication.replication_factor", .kind = kNumber, .default_text = "1", .min = 1,
+     .max = limits::kReplicasPerPartitionMax, .kafka_name = "default.replication.factor",
+     .documentation = "Copies of a new log whose creator does not say.", .field = PYRALOG_FIELD(replication_default)},
+    {.name = "replication.write_quorum", .kind = kNumber, .default_text = "0", .min = 0,
+     .max = limits::kReplicasPerPartitionMax, .kafka_name = "write.quorum",
+     .documentation = "Copies that must have a record before it is committed. 0: a majority.",
+     .field = PYRALOG_FIELD(write_quorum_default)},
+    {.name = "rpc.listen", .kind = kAddress, .default_text = "127.0.0.1:33145",
+     .documentation = "The address for other nodes. A cluster of one node does not open it.",
+     .field = PYRALOG_FIELD(rpc_listen)},
+    {.name = "security.insecure", .kind = kSwitch, .default_text = "false",
+     .documentation = "Accepts listeners that other machines can reach without encryption and authentication.",
+     .field = PYRALOG_FIELD(insecure)},
+    {.name = "storage.dirty_bytes_max", .kind = kBytes, .default_text = "64MiB", .min = limits::kRoundBytesMax,
+     .max = 16 * kGiB,
+     .documentation = "Per shard: records in memory that are not in their segments yet (the journal has them). Beyond it, "
+                      "writes wait.",
+     .field = PYRALOG_FIELD(dirty_bytes_max)},
+    {.name = "storage.free_bytes_min", .kind = kBytes, .default_text = "512MiB", .min = 0, .max = 1024 * kGiB,
+     .documentation = "Free space of the disk below which writes are refused; reads, deletion and settings go on.",
+     .field = PYRALOG_FIELD(free_bytes_min)},
+    {.name = "storage.journal_bytes_max", .kind = kBytes, .default_text = "256MiB", .min = 4 * limits::kJournalFileBytes,
+     .max = 64 * kGiB, .documentation = "Per shard: the journal's size on disk. Beyond it, writes wait.",
+     .field = PYRALOG_FIELD(journal_bytes_max)},
+    {.name = "storage.open_files_max", .kind = kNumber, .default_text = "4096", .min = 64, .max = 1'000'000,
+     .documentation = "Segment files kept open; at most a quarter of what the process may open.",
+     .field = PYRALOG_FIELD(open_files_max)},
+    {.name = "storage.producer_expiry", .kind = kDuration, .default_text = "1d", .min = kSecond, .max = 24 * kDay,
+     .kafka_name = "producer.id.expiration.ms",
+     .documentation = "How long an idempotent producer is remembered after its last write.",
+     .field = PYRALOG_FIELD(producer_expiry)},
+    {.name = "storage.retention_check_interval", .kind = kDuration, .default_text = "5m", .min = 10, .max = kDay,
+     .kafka_name = "log.retention.check.interval.ms", .documentation = "How often old segments are looked for.",
+     .field = PYRALOG_FIELD(retention_check_interval)},
+    {.name = "storage.tail_cache_bytes_max", .kind = kBytes, .default_text = "32MiB", .min = 0, .max = 64 * kGiB,
+     .documentation = "Per shard: recent records kept in memory for readers after they are in their segments.",
+     .field = PYRALOG_FIELD(tail_cache_bytes_max)},
+};
+#undef PYRALOG_FIELD
+
+constexpr ConfigSection kSections[] = {
+    {"node", "The node itself."},
+    {"kafka", "Connections of Kafka clients."},
+    {"rpc", "Other nodes."},
+    {"http", "Metrics and health."},
+    {"security", "Who may connect."},
+    {"storage", "Journal, segments, memory and disk."},
+    {"replication", "Logs that are created without saying more."},
+    {"io", "Access to the disk."},
+    {"metrics", "What is measured."},
+    {"logging", "What the node says about itself."},
+};
+
+Error refused(std::string why) { return {ErrorCode::kInvalidArgument, std::move(why)}; }
+
+std::string bound_text(ConfigKind kind, std::int64_t bound) {
+  if (kind == kDuration) return render_duration(std::chrono::milliseconds(bound));
+  if (kind == kBytes) return render_bytes(static_cast<std::uint64_t>(bound));
+  return fmt::format("{}", bound);
+}
+
+/// The number that `text` says, in the unit of the key's bounds.
+Result<std::int64_t> parse_bounded(const ConfigKey& key, std::string_view text) {
+  std::int64_t number = 0;
+  if (key.kind == kDuration) {
+    PYRALOG_ASSIGN(const auto duration, parse_duration(text));
+    number = duration.count();
+  } else if (key.kind == kBytes) {
+    PYRALOG_ASSIGN(const auto bytes, parse_bytes(text));
+    number = static_cast<std::int64_t>(bytes);
+  } else {
+    PYRALOG_ASSIGN(number, parse_whole_number(text));
+  }
+  if (number < key.min || number > key.max) return refused(fmt::format("\"{}\" must be {}", text, range_text(key)));
+  return number;
+}
+
+struct Assignment {
+  const ConfigKey& key;
+  std::string_view text;
+
+  Result<> operator()(bool* field) const {
+    if (key.kind == kChoice) {
+      PYRALOG_TRY(check_choice());
+      *field = text == cluster::split_list(key.choices)[1];
+      return {};
+    }
+    PYRALOG_ASSIGN(*field, parse_switch(text));
+    return {};
+  }
+  Result<> operator()(std::optional<std::int32_t>* field) const {
+    if (text.empty()) {
+      field->reset();
+      return {};
+    }
+    PYRALOG_ASSIGN(const std::int64_t number, parse_bounded(key, text));
+    *field = static_cast<std::int32_t>(number);
+    return {};
+  }
+  template <std::integral Number>
+  Result<> operator()(Number* field) const {
+    PYRALOG_ASSIGN(const std::int64_t number, parse_bounded(key, text));
+    *field = static_cast<Number>(number);
+    return {};
+  }
+  Result<> operator()(std::chrono::milliseconds* field) const {
+    PYRALOG_ASSIGN(const std::int64_t number, parse_bounded(key, text));
+    *field = std::chrono::milliseconds(number);
+    return {};
+  }
+  Result<> operator()(std::string* field) const {
+    if (key.kind == kChoice) PYRALOG_TRY(check_choice());
+    *field = text;
+    return {};
+  }
+  Result<> operator()(io::Endpoint* field) const {
+    *field = {};
+    if (text.empty() && key.default_text.empty()) return {};
+    PYRALOG_ASSIGN(*field, io::Endpoint::parse(text));
+    return {};
+  }
+
+  Result<> check_choice() const {
+    if (cluster::list_contains(key.choices, text)) return {};
+    return refused(fmt::format("\"{}\" must be {}", text, range_text(key)));
+  }
+};
+
+}  // namespace
+
+std::span<const ConfigKey> config_table() { return kTable; }
+std::span<const ConfigSection> config_sections() { return kSections; }
+
+const ConfigKey* find_config_key(std::string_view name) {
+  const auto at = std::ranges::find(kTable, name, &ConfigKey::name);
+  return at != std::end(kTable) ? &*at : nullptr;
+}
+
+Result<> assign(const ConfigKey& key, ConfigDraft& config, std::string_view text) {
+  return std::visit(Assignment{key, text}, key.field(config));
+}
+
+std::string kafka_text(const ConfigKey& key, std::string_view text) {
+  if (key.kind != kDuration && key.kind != kBytes) return std::string(text);
+  const auto number = parse_bounded(key, text);
+  PYRALOG_ASSERT(number.ok(), "the text has been read before");
+  return fmt::format("{}", *number);
+}
+
+std::string range_text(const ConfigKey& key) {
+  switch (key.kind) {
+    case kSwitch:
+      return "true or false";
+    case kChoice:
+      return fmt::format("one of {}", fmt::join(cluster::split_list(key.choices), ", "));
+    case kNumber:
+    case kBytes:
+    case kDuration:
+      return fmt::format("from {} to {}", bound_text(key.kind, key.min), bound_text(key.kind, key.max));
+    case kAddress:
+      return "host:port";
+    case kText:
+      return "";
+  }
+  return "";
+}
+
+}  // namespace pyralog::server
