@@ -19,7 +19,6 @@ void VirtualDisk::crash(CrashMode mode) {
   }
   operations_.clear();
   locked_.clear();
-  planned_.clear();
   crash_step_.reset();
   if (mode != CrashMode::kKill) lose_power(mode);
 }

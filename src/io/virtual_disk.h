@@ -82,7 +82,8 @@ class VirtualDisk {
   VirtualDiskOptions& options() noexcept { return options_; }
   const VirtualDiskFaults& faults() const noexcept { return faults_; }
 
-  // Faults. A path names a file (or directory, for syncs), also one to come; "" is whichever comes first.
+  // Faults. A path names a file (or directory, for syncs), also one to come; "" is whichever comes first. They wait until
+  // they happen, also over a crash.
   /// The sync fails once, with the contents of the device undefined; later ones succeed and repair nothing.
   void fail_next_sync(std::string_view path, unsigned count = 1) { faults_of(path).syncs += count; }
   void fail_next_read(std::string_view path, unsigned count = 1) { faults_of(path).reads += count; }

@@ -229,6 +229,9 @@ void VirtualWorld::bury(NodeId id, Node& node, CrashMode mode) {
   for (auto& reactor : node.reactors) {
     reactor->state_ = VirtualReactor::State::kDead;
     reactor->dead_time_ = now_;
+    // Its free memory is not part of what a crash abandons; the first trim only marks what lies free.
+    reactor->chunks().trim();
+    reactor->chunks().trim();
     dead_.push_back(reactor.get());
   }
   disk(id).crash(mode);
