@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <malloc.h>
 #include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -471,6 +472,21 @@ Task<> echo(std::unique_ptr<Connection> connection) {
   }
 }
 
+/// Waits for bytes without holding a buffer.
+Task<> wait_idle(std::unique_ptr<Connection> connection) {
+  co_await connection->readable();
+  std::byte byte{};
+  EXPECT_EQ(connection->try_read({&byte, 1}).value(), std::size_t{0});
+}
+
+Task<> serve_idle(Listener& listener, TaskScope& scope) {
+  for (;;) {
+    auto connection = co_await listener.accept();
+    if (!connection.ok()) co_return;
+    scope.spawn(wait_idle(std::move(*connection)));
+  }
+}
+
 Task<> serve_echo(Listener& listener, TaskScope& scope) {
   for (;;) {
     auto connection = co_await listener.accept();
@@ -506,6 +522,36 @@ Task<int> many_connections(int count) {
 TEST(RealNetwork, ServesManyConnectionsAtOnce) {
   OneShard shard;
   EXPECT_EQ(shard.run(many_connections(200)), 200);
+}
+
+Task<std::size_t> bytes_per_idle_connection(std::size_t count) {
+  auto listener = std::move(*co_await Reactor::current().network().listen(kAnyPort));
+  TaskScope servers;
+  std::vector<std::unique_ptr<Connection>> clients;
+  clients.reserve(count);
+  const std::size_t before = mallinfo2().uordblks;
+  servers.spawn(serve_idle(*listener, servers));
+  for (std::size_t i = 0; i < count; ++i) {
+    clients.push_back(std::move(*co_await Reactor::current().network().connect(listener->local(), seconds(10))));
+  }
+  while (servers.running() < count + 1) co_await Reactor::current().yield();
+  const std::size_t after = mallinfo2().uordblks;
+  clients.clear();
+  listener->close();
+  co_await servers.close();
+  co_return (after - before) / count;
+}
+
+// Both ends are in this process, each with its coroutine or handle.
+TEST(RealNetwork, SpendsLittleMemoryOnIdleConnections) {
+  rlimit limit{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  OneShard shard;
+  const std::size_t bytes = shard.run(bytes_per_idle_connection(1000));
+  RecordProperty("bytes_per_connection_pair", static_cast<int>(bytes));
+  EXPECT_LT(bytes, 1024u);
 }
 
 TEST(SocketAddress, ReadsLiteralsAndPrintsMappedAddressesPlainly) {
