@@ -47,6 +47,7 @@ CLIENTS = [
     Client("kafkajs", ["node", "kcat", "part:node"], lambda dist: ["node", dist / "node" / "suite.mjs"]),
     Client("franz-go", ["part:go"], lambda dist: [dist / "go" / "franz"]),
     Client("sarama", ["part:go"], lambda dist: [dist / "go" / "sarama"]),
+    Client("big-file", ["kcat", "part:venv"], python_suite("bigfile_suite.py")),
 ]
 NAMES = [client.name for client in CLIENTS]
 
