@@ -214,9 +214,9 @@ Result<> SegmentIndex::seal(io::File& index, io::File& times, const SegmentSumma
   PYRALOG_TRY(spill(index, times, summary.end, Spill::kAll));
   IndexBlock header;
   const ByteView piece = header;
-  encode_index_header<SparseEntry>(summary, tail_.sparse_in_file + static_cast<std::uint32_t>(tail_.sparse.size()), header);
+  encode_index_header<SparseEntry>(summary, sparse_count(), header);
   PYRALOG_TRY(index.write_now(0, {&piece, 1}));
-  encode_index_header<TimeEntry>(summary, tail_.times_in_file + static_cast<std::uint32_t>(tail_.times.size()), header);
+  encode_index_header<TimeEntry>(summary, time_count(), header);
   return times.write_now(0, {&piece, 1});
 }
 

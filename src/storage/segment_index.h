@@ -55,6 +55,11 @@ class SegmentIndex {
   const TimestampPeak& peak() const noexcept { return tail_.peak; }
   /// Entries in memory.
   std::size_t resident_count() const noexcept { return tail_.sparse.size() + tail_.times.size(); }
+  /// All entries.
+  std::uint32_t sparse_count() const noexcept {
+    return tail_.sparse_in_file + static_cast<std::uint32_t>(tail_.sparse.size());
+  }
+  std::uint32_t time_count() const noexcept { return tail_.times_in_file + static_cast<std::uint32_t>(tail_.times.size()); }
 
   /// Notes the batch that was appended at `position`.
   void note(const record::BatchHeader& batch, std::uint64_t position) { tail_.note(batch, position); }
