@@ -1,6 +1,7 @@
 #include "client/broker_connection.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "protocol/kafka/api_versions.h"
 
@@ -8,8 +9,19 @@ namespace pyralog::client {
 
 using namespace protocol;
 
+namespace {
+
+// In a request frame: after length, API key and API version. In an answer's frame: first.
+constexpr std::size_t kRequestCorrelationIdAt = 8;
+constexpr std::size_t kAnswerHeaderBytesMin = 4;
+
+}  // namespace
+
 BrokerConnection::BrokerConnection(io::Endpoint server, Options options, std::unique_ptr<io::Connection> socket)
-    : server_(std::move(server)), options_(std::move(options)), socket_(std::move(socket)) {}
+    : server_(std::move(server)),
+      options_(std::move(options)),
+      socket_(std::move(socket)),
+      deadline_(io::Reactor::current(), [this] { check_deadline(); }) {}
 BrokerConnection::~BrokerConnection() = default;
 
 io::Task<Result<std::unique_ptr<BrokerConnection>>> BrokerConnection::connect(io::Endpoint server, Options options) {
@@ -26,11 +38,10 @@ io::Task<Result<std::unique_ptr<BrokerConnection>>> BrokerConnection::connect(io
 }
 
 io::Task<Result<>> BrokerConnection::learn_versions() {
-  ApiVersionsRequest request{.client_software_name = "pyralog", .client_software_version = "0.1.0"};
+  ApiVersionsRequest request{.client_software_name = "pyralog", .client_software_version = PYRALOG_VERSION};
   // Version 3 is the newest that every server in use reads; one that does not answers in version 0 all the same.
-  PYRALOG_CO_ASSIGN(OutgoingFrame frame, encode_request(request, ApiVersion(3), next_correlation_id_, options_.client_id));
-  send(std::move(frame));
-  PYRALOG_CO_ASSIGN(const Slice answer, co_await receive());
+  PYRALOG_CO_ASSIGN(OutgoingFrame frame, encode_request(request, ApiVersion(3), 0, options_.client_id));
+  PYRALOG_CO_ASSIGN(const Slice answer, co_await exchange(std::move(frame)));
   ApiVersion version(3);
   PYRALOG_CO_ASSIGN(ReceivedResponse response, parse_response(answer.view(), kApiVersionsApi, version));
   if (response.body.size() >= 2 && load_big<std::int16_t>(response.body.data()) ==
@@ -59,18 +70,18 @@ Result<ApiVersion> BrokerConnection::version_of(const Api& api) const {
   return version;
 }
 
-void BrokerConnection::send(OutgoingFrame frame) {
-  auto awaited = std::make_shared<Awaited>();
-  if (failure_.has_value()) awaited->answer.emplace(*failure_);
-  unreceived_.push_back(awaited);
-  if (failure_.has_value()) return;
-  unanswered_.push_back(std::move(awaited));
+void BrokerConnection::send(OutgoingFrame frame, OnAnswer on_answer) {
+  if (failure_.has_value()) return on_answer(*failure_);
+  const MonotonicTime deadline = io::Reactor::current().now() + options_.request_timeout;
+  unanswered_.push_back({next_correlation_id_, deadline, std::move(on_answer)});
+  if (!deadline_.armed()) deadline_.arm(deadline);
   send_unanswered(std::move(frame));
 }
 
 void BrokerConnection::send_unanswered(OutgoingFrame frame) {
-  ++next_correlation_id_;
   if (failure_.has_value()) return;
+  store_big(frame.head.mutable_data() + kRequestCorrelationIdAt, next_correlation_id_);
+  next_correlation_id_ = next_correlation_id_ == std::numeric_limits<std::int32_t>::max() ? 1 : next_correlation_id_ + 1;
   outgoing_.push_back(std::move(frame.head));
   for (Piece& piece : frame.tail) {
     PYRALOG_ASSERT(std::holds_alternative<Slice>(piece), "clients send from memory only");
@@ -79,56 +90,64 @@ void BrokerConnection::send_unanswered(OutgoingFrame frame) {
   outgoing_ready_.notify_one();
 }
 
-io::Task<Result<Slice>> BrokerConnection::receive() {
-  PYRALOG_ASSERT(!unreceived_.empty(), "receive without send");
-  const std::shared_ptr<Awaited> awaited = std::move(unreceived_.front());
-  unreceived_.pop_front();
-  if (!awaited->answer.has_value()) {
-    const MonotonicTime deadline = io::Reactor::current().now() + options_.request_timeout;
-    if (co_await awaited->waiting.wait_until(deadline) == io::WaitOutcome::kTimedOut) {
-      fail(Error(ErrorCode::kTimedOut, "no answer from " + server_.to_string()));
-    }
-  }
-  co_return std::move(*awaited->answer);
+io::Task<Result<Slice>> BrokerConnection::exchange(OutgoingFrame frame) {
+  io::OneShot<Result<Slice>> answer;
+  send(std::move(frame), [&answer](Result<Slice> result) { answer.set(std::move(result)); });
+  co_return co_await answer.take();
 }
 
-io::Task<> BrokerConnection::flushed() {
-  while (!failure_.has_value() && (writing_ || !outgoing_.empty())) co_await flushed_.wait();
+io::Task<Result<>> BrokerConnection::flushed() {
+  while (!failure_.has_value() && (!writing_.empty() || !outgoing_.empty())) co_await flushed_.wait();
+  if (failure_.has_value()) co_return *failure_;
+  co_return Result<>();
 }
 
 io::Task<> BrokerConnection::close() {
-  fail(Error(ErrorCode::kClosed));
+  fail(ErrorCode::kClosed);
   co_await scope_.close();
+}
+
+void BrokerConnection::check_deadline() {
+  if (unanswered_.empty()) return;
+  const MonotonicTime oldest = unanswered_.front().deadline;
+  if (io::Reactor::current().now() < oldest) return deadline_.arm(oldest);
+  fail(Error(ErrorCode::kTimedOut, "no answer from " + server_.to_string()));
 }
 
 void BrokerConnection::fail(Error error) {
   if (!failure_.has_value()) failure_ = std::move(error);
   socket_->close();
-  for (const auto& awaited : unanswered_) {
-    awaited->answer.emplace(*failure_);
-    awaited->waiting.notify_all();
-  }
-  unanswered_.clear();
+  deadline_.cancel();
+  outgoing_.clear();
   outgoing_ready_.notify_all();
   flushed_.notify_all();
+  for (Unanswered& request : std::exchange(unanswered_, {})) request.on_answer(*failure_);
+}
+
+Result<> BrokerConnection::take_answer(Slice frame) {
+  if (unanswered_.empty()) return Error(ErrorCode::kCorrupt, server_.to_string() + ": an answer to no request");
+  if (frame.size() < kAnswerHeaderBytesMin ||
+      load_big<std::int32_t>(frame.data()) != unanswered_.front().correlation_id) {
+    return Error(ErrorCode::kCorrupt, server_.to_string() + ": an answer out of order");
+  }
+  OnAnswer on_answer = std::move(unanswered_.front().on_answer);
+  unanswered_.pop_front();
+  on_answer(std::move(frame));
+  return {};
 }
 
 io::Task<> BrokerConnection::read_loop() {
   while (!failure_.has_value()) {
     auto frame = frames_.next();
-    if (frame.ok() && frame->has_value()) {
-      if (unanswered_.empty()) co_return fail(Error(ErrorCode::kCorrupt, "an answer to no request"));
-      const std::shared_ptr<Awaited> awaited = std::move(unanswered_.front());
-      unanswered_.pop_front();
-      awaited->answer.emplace(std::move(**frame));
-      awaited->waiting.notify_all();
+    if (!frame.ok()) co_return fail(frame.error().with_context(server_.to_string()));
+    if (frame->has_value()) {
+      Result<> taken = take_answer(std::move(**frame));
+      if (!taken.ok()) co_return fail(std::move(taken).error());
       continue;
     }
-    if (!frame.ok()) co_return fail(std::move(frame).error());
     auto got = socket_->try_read(frames_.prepare());
     if (!got.ok()) co_return fail(got.error().with_context(server_.to_string()));
     if (!got->has_value()) {
-      frames_.release_if_empty();
       co_await socket_->readable();
       continue;
     }
@@ -144,15 +163,28 @@ io::Task<> BrokerConnection::write_loop() {
       co_await outgoing_ready_.wait();
       continue;
     }
-    const std::vector<Slice> batch = std::exchange(outgoing_, {});
-    std::vector<ByteView> views;
-    views.reserve(batch.size());
-    for (const Slice& slice : batch) views.push_back(slice.view());
-    writing_ = true;
-    auto written = co_await io::write_all(*socket_, std::move(views));
-    writing_ = false;
+    Result<> written = co_await write_batch();
+    writing_.clear();
     if (!written.ok()) co_return fail(written.error().with_context(server_.to_string()));
   }
+}
+
+io::Task<Result<>> BrokerConnection::write_batch() {
+  std::swap(writing_, outgoing_);
+  writing_views_.clear();
+  for (const Slice& slice : writing_) writing_views_.push_back(slice.view());
+  std::span<ByteView> left(writing_views_);
+  while (!left.empty()) {
+    PYRALOG_CO_ASSIGN(std::size_t taken, socket_->try_write(left));
+    while (!left.empty() && taken >= left.front().size()) {
+      taken -= left.front().size();
+      left = left.subspan(1);
+    }
+    if (left.empty()) break;
+    left.front() = left.front().subspan(taken);
+    co_await socket_->writable();
+  }
+  co_return Result<>();
 }
 
 }  // namespace pyralog::client
