@@ -46,6 +46,13 @@ class File {
   virtual Task<Result<std::size_t>> read(std::uint64_t position, MutableBytes into) = 0;
   virtual Result<std::size_t> read_now(std::uint64_t position, MutableBytes into) = 0;
 
+  /// Brings a range into the page cache without stopping the shard, so that sending it in the kernel does not wait for
+  /// the device. Cheap where it is there already; pages may leave again. For at most a few MiB at a time.
+  virtual Task<Result<>> make_resident(std::uint64_t position, std::uint64_t bytes) {
+    (void)position, (void)bytes;
+    co_return Result<>();
+  }
+
   virtual Result<std::uint64_t> size() = 0;
   virtual Task<Result<>> truncate(std::uint64_t size) = 0;
 

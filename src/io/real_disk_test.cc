@@ -13,6 +13,7 @@
 #include "core/random.h"
 #include "core/slice.h"
 #include "io/io_ring.h"
+#include "io/page_cache.h"
 #include "io/real_file.h"
 #include "io/real_test_support.h"
 #include "io/sync.h"
@@ -254,6 +255,35 @@ Task<bool> write_in_line(std::string path) {
 }
 
 TEST_P(RealFileTest, WritesPiecesInLine) { EXPECT_TRUE(shard_.run(write_in_line(directory_.file("f")))); }
+
+/// Fills a file, writes it out and asks the system to forget its pages.
+Task<std::unique_ptr<File>> open_cold(std::string path, std::size_t bytes) {
+  auto file = co_await open_file(path, {.existence = Existence::kMustCreate});
+  EXPECT_TRUE((co_await file->fill_with_zeros(bytes)).ok());
+  EXPECT_EQ(::posix_fadvise(file->descriptor(), 0, 0, POSIX_FADV_DONTNEED), 0);
+  co_return file;
+}
+
+Task<bool> warm_up(std::string path) {
+  constexpr std::size_t kBytes = (2u << 20) + 100;
+  auto file = co_await open_cold(path, kBytes);
+  // Some file systems (tmpfs) have nothing but the cache: then there is nothing to load, and nothing may be lost.
+  const bool was_cold = !is_resident(file->descriptor(), 0, kBytes);
+  EXPECT_TRUE((co_await file->make_resident(0, std::uint64_t{1} << 40)).ok());
+  EXPECT_TRUE(is_resident(file->descriptor(), 0, kBytes));
+  EXPECT_TRUE((co_await file->make_resident(kBytes, 10)).ok());
+  if (was_cold) {
+    EXPECT_EQ(::posix_fadvise(file->descriptor(), 0, 0, POSIX_FADV_DONTNEED), 0);
+    EXPECT_FALSE(is_resident(file->descriptor(), 0, kBytes));
+  }
+  co_return was_cold;
+}
+
+TEST(RealDisk, BringsARangeIntoThePageCache) {
+  TemporaryDirectory directory;
+  OneShard shard;
+  RecordProperty("was_cold", shard.run(warm_up(directory.file("f"))) ? "yes" : "no");
+}
 
 Task<bool> names(std::string root) {
   Disk& disk = Reactor::current().disk();

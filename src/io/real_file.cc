@@ -11,6 +11,7 @@
 #include "core/slice.h"
 #include "io/blocking.h"
 #include "io/io_ring.h"
+#include "io/page_cache.h"
 #include "io/system_error.h"
 
 namespace pyralog::io {
@@ -272,6 +273,16 @@ Result<std::size_t> RealFile::read_now(std::uint64_t position, MutableBytes into
   PYRALOG_ASSIGN(const std::size_t got, read_fully(descriptor(), opened_.path, position, into));
   reactor_.counters().disk.bytes_read += got;
   return got;
+}
+
+Task<Result<>> RealFile::make_resident(std::uint64_t position, std::uint64_t bytes) {
+  if (opened_.direct) co_return Result<>();
+  PYRALOG_CO_ASSIGN(const std::uint64_t file_bytes, size());
+  if (position >= file_bytes) co_return Result<>();
+  const std::uint64_t end = position + std::min(bytes, file_bytes - position);
+  if (is_resident(descriptor(), position, end)) co_return Result<>();
+  auto work = [this, position, end] { return load_range(descriptor(), opened_.path, position, end); };
+  co_return co_await run_blocking(std::move(work), Lane::kSync);
 }
 
 Result<std::uint64_t> RealFile::size() {
