@@ -308,10 +308,10 @@ TEST_F(IoCore, AnOwnerMayDestroyItsScopeRightAfterClosing) {
 
 TEST_F(IoCore, WhenAllWaitsForTheLast) {
   AbortSource never;
-  const auto sleep = [](Duration span, AbortSource* abort) -> Task<> { co_await sleep_for(span, *abort); };
-  const auto all = [sleep](AbortSource* abort) {
+  const auto pass_time = [](Duration span, AbortSource* abort) -> Task<> { co_await sleep_for(span, *abort); };
+  const auto all = [pass_time](AbortSource* abort) {
     std::vector<Task<>> tasks;
-    for (int i = 1; i <= 5; ++i) tasks.push_back(sleep(seconds(i), abort));
+    for (int i = 1; i <= 5; ++i) tasks.push_back(pass_time(seconds(i), abort));
     return when_all(std::move(tasks));
   };
   const MonotonicTime before = world.now();

@@ -121,7 +121,8 @@ TEST_F(VirtualDiskTest, APowerLossLeavesUntouchedSectorsAndDestroysTouchedBlocks
     crash(blocks ? CrashMode::kPowerLossDestroyingBlocks : CrashMode::kPowerLoss);
     const std::string after = text(disk().contents("f"));
     ASSERT_EQ(after.substr(4096), synced.substr(4096));
-    const bool mates = after.substr(0, 512) == synced.substr(0, 512) && after.substr(1024, 3072) == synced.substr(1024, 3072);
+    const bool mates =
+        after.substr(0, 512) == synced.substr(0, 512) && after.substr(1024, 3072) == synced.substr(1024, 3072);
     if (!blocks) ASSERT_TRUE(mates);
     block_mates_lost |= !mates;
   }

@@ -65,7 +65,12 @@ class VirtualFile final : public File {
  public:
   VirtualFile(VirtualReactor& reactor, VirtualDisk& disk, std::shared_ptr<VirtualInode> inode, std::string path,
               Access access, Caching caching)
-      : reactor_(reactor), disk_(disk), inode_(std::move(inode)), path_(std::move(path)), access_(access), caching_(caching) {}
+      : reactor_(reactor),
+        disk_(disk),
+        inode_(std::move(inode)),
+        path_(std::move(path)),
+        access_(access),
+        caching_(caching) {}
   ~VirtualFile() override;
 
   Result<> write_now(std::uint64_t position, std::span<const ByteView> pieces) override;

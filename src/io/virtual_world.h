@@ -15,8 +15,9 @@ namespace pyralog::io {
 
 enum class RunEnd : std::uint8_t { kDone, kIdle, kTimedOut };
 
-/// Everything outside of the code under test, simulated from one seed: clocks, the order of events, disks, the network. Any number of
-/// reactors of any number of nodes run production code on one thread; equal seeds and equal calls give equal traces.
+/// Everything outside of the code under test, simulated from one seed: clocks, the order of events, disks, the network.
+/// Any number of reactors of any number of nodes run production code on one thread; equal seeds and equal calls give
+/// equal traces.
 ///
 ///     VirtualWorld world(seed);
 ///     VirtualReactor& reactor = world.add_reactor(NodeId(1), ShardId(0));
