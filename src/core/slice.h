@@ -99,6 +99,13 @@ class Slice {
     return slice;
   }
 
+  /// Grows over `next` if that lies right behind this slice in the same chunk; otherwise false.
+  bool join(const Slice& next) noexcept {
+    if (chunk_ == nullptr || next.chunk_ != chunk_ || next.data_ != data_ + size_) return false;
+    size_ += next.size_;
+    return true;
+  }
+
  private:
   Chunk* chunk_ = nullptr;
   std::byte* data_ = nullptr;

@@ -75,6 +75,10 @@ class PartitionFiles {
   /// Records below survive a crash of this node. Durable class: they are in a synced round.
   Offset durable_end() const noexcept { return durable_end_; }
 
+  /// Bytes of the log in memory; of these, what is not yet in a segment.
+  std::uint64_t memory_bytes() const noexcept { return memory_bytes_; }
+  std::uint64_t dirty_bytes() const noexcept { return dirty_bytes_; }
+
   /// Called whenever `durable_end` may have moved by a synced round, before those who wait for the round go on. It must not
   /// call back into the store except for `append`. Empty: nobody.
   void set_on_synced(std::move_only_function<void()> callback) { on_synced_ = std::move(callback); }
@@ -86,17 +90,18 @@ class PartitionFiles {
   const Segment* find_segment(Offset base) const noexcept;
 
  private:
-  friend class ShardStore;
   friend class PartitionLedger;
 
-  /// Bytes of the log in memory, or (slice empty) a body that is in its file above `clean_end`.
+  /// Bytes of the log in memory, or (slice empty) a body that is in its file above `clean_`.
   struct Resident {
     LogPosition at;
     std::uint64_t bytes = 0;
     Slice slice;
-    bool in_file = false;  ///< synced in the segment
+    bool in_file = false;  ///< a synced body: not for the cleaner
+
+    std::uint64_t end() const noexcept { return at.position + bytes; }
   };
-  /// The round `round` brought the log's bytes up to `end`.
+  /// The journal holds the log up to `end` in `round` and those before it.
   struct Journaled {
     RoundSequence round;
     LogPosition end;
@@ -112,15 +117,19 @@ class PartitionFiles {
   LogState state_;
   std::move_only_function<void()> on_synced_;
 
-  std::vector<Resident> residents_;  // ascending, without holes from the first byte that is not clean
-  std::vector<Journaled> journaled_;  // ascending: rounds that recovery would need, storage.md §3; empty when clean
+  // Ascending. From `clean_` to the log's end without a hole; before it, what is kept for readers.
+  std::vector<Resident> residents_;
+  std::size_t residents_begin_ = 0;   // those before it are gone
+  std::vector<Journaled> journaled_;  // ascending: what recovery would need; empty when all is clean
   LogPosition synced_;                // end of what synced rounds hold
-  LogPosition clean_;                 // end of what the segments hold, never inside a finished segment's end
-  std::uint32_t cleaning_ = 0;        // passes under way: 0 or 1
-  std::uint32_t frozen_ = 0;          // truncations and removals that keep new passes away
-  std::uint64_t round_index_ = 0;     // place in the open round's list of partitions
-  RoundSequence round_;               // the round that place belongs to
-  bool removed_ = false;
+  LogPosition clean_;                 // end of what the segments hold
+  std::uint64_t dirty_bytes_ = 0;     // in memory, not in a segment
+  std::uint64_t memory_bytes_ = 0;    // in memory
+  RoundSequence queued_redo_;         // what the cleaner's queue has it under; none: not queued
+  std::uint64_t round_index_ = 0;     // its row in the round that is being collected
+  RoundSequence round_;               // that round
+  std::uint32_t freezes_ = 0;         // truncations and removals that keep passes away
+  bool cleaning_ = false;             // a pass is under way
 };
 
 }  // namespace pyralog::storage

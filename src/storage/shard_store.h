@@ -153,6 +153,7 @@ class ShardStore {
   const StoreOptions& options() const noexcept;
 
  private:
+  friend class StoreLoader;
   struct Parts;
   explicit ShardStore(std::unique_ptr<Parts> parts);
   std::unique_ptr<Parts> parts_;

@@ -1,0 +1,116 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+#include "io/disk.h"
+#include "io/reactor.h"
+#include "storage/journal.h"
+#include "storage/partition_files.h"
+#include "storage/shard_store.h"
+
+namespace pyralog::storage {
+
+namespace checkpoint_format {
+
+inline constexpr std::uint64_t kMagic = 0x314B434352525950;  // "PYRRCCK1" in file order
+inline constexpr std::uint32_t kVersion = 1;
+inline constexpr std::size_t kCrcAt = 12;
+inline constexpr std::size_t kCoveredAt = 16;
+inline constexpr std::size_t kLengthAt = 16;
+inline constexpr std::size_t kHeaderBytes = 96;
+inline constexpr std::uint32_t kCleanStopFlag = 1;
+/// More than this is no checkpoint of ours: 10,000 partitions take some 2 MB.
+inline constexpr std::uint64_t kBytesMax = 1u << 30;
+
+}  // namespace checkpoint_format
+
+/// How far a cached partition's file can be trusted (storage.md §3): recovery scans batches from `scan_from`, where the
+/// log's state is the stored one; what is bad below `solid_end` is corruption.
+struct CachedMark {
+  LogPosition scan_from;
+  LogPosition solid_end;
+};
+
+/// One partition in a checkpoint, as of its `shown` round.
+struct CheckpointPartition {
+  Incarnation incarnation;
+  std::string directory;
+  DurabilityClass durability = DurabilityClass::kDurable;
+  CachedBounds cached_bounds;
+  RoundSequence redo;
+  Offset start;
+  std::vector<Segment> segments;
+  std::optional<CachedMark> cached;
+  LogState state;
+};
+
+/// What a shard's journal need not be read for (storage.md §3).
+struct Checkpoint {
+  std::uint64_t sequence = 0;  ///< of checkpoints
+  RoundSequence shown;         ///< newest round whose effects this holds
+  RoundSequence redo_from;
+  bool clean_stop = false;     ///< nothing was written after this
+  std::vector<CheckpointPartition> partitions;
+  std::map<StateKey, Slice> states;
+
+  static Result<Checkpoint> decode(ByteView file, const StoreOptions& expected);
+};
+
+/// Writes a checkpoint field by field, straight from what the store has in memory.
+class CheckpointWriter {
+ public:
+  explicit CheckpointWriter(const StoreOptions& options) : options_(options) { out_.resize(checkpoint_format::kHeaderBytes); }
+
+  /// `redo`: none if the segments have everything; it then counts from after `shown`.
+  void add(const PartitionFiles& partition, std::optional<RoundSequence> redo, const std::optional<CachedMark>& cached,
+           ByteView state);
+  void add(StateKey key, ByteView value);
+
+  RoundSequence redo_from(RoundSequence shown) const noexcept {
+    return lowest_redo_.has_value() ? *lowest_redo_ : RoundSequence(shown.value + 1);
+  }
+  /// The whole file, padded to whole blocks.
+  std::vector<std::byte> finish(std::uint64_t sequence, RoundSequence shown, bool clean_stop);
+
+ private:
+  const StoreOptions& options_;
+  std::vector<std::byte> out_;
+  std::vector<std::byte> states_;
+  std::optional<RoundSequence> lowest_redo_;
+  std::uint32_t partitions_count_ = 0;
+  std::uint32_t states_count_ = 0;
+};
+
+/// The two checkpoint files of a shard. The newest valid one is never overwritten.
+class CheckpointFiles {
+ public:
+  CheckpointFiles(io::Reactor& reactor, const StoreOptions& options, const JournalNames& names)
+      : reactor_(reactor), options_(options), names_(names) {}
+
+  /// Syncs both, reads both past the page cache, and takes the newer valid one; nothing if neither file exists. kCorrupt:
+  /// both are damaged, or the only one is. kForeign, kUnsupportedVersion.
+  io::Task<Result<std::optional<Checkpoint>>> load();
+
+  /// Sequence for the next checkpoint.
+  std::uint64_t next_sequence() const noexcept { return sequence_ + 1; }
+  /// Writes and syncs a file made by CheckpointWriter::finish(next_sequence(), ...).
+  io::Task<Result<>> store(std::vector<std::byte> file);
+
+ private:
+  io::Task<Result<std::vector<std::byte>>> read_file(unsigned which);
+
+  io::Reactor& reactor_;
+  const StoreOptions& options_;
+  const JournalNames& names_;
+  std::uint64_t sequence_ = 0;
+  unsigned newest_ = 1;
+  bool names_durable_[2] = {false, false};
+};
+
+}  // namespace pyralog::storage

@@ -1,0 +1,228 @@
+#include "storage/committer.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/checksum.h"
+
+namespace pyralog::storage {
+
+void Committer::begin(RoundSequence next) {
+  synced_ = RoundSequence(next.value - 1);
+  open_.push_back(std::make_unique<Round>(next));
+}
+
+std::uint64_t Committer::batch_bytes_max() const noexcept {
+  const StoreGeometry& geometry = context_.geometry();
+  const Round empty(RoundSequence(0));
+  const std::uint64_t overhead = empty.bytes_bound(0, geometry.sector_bytes, geometry.block_bytes) +
+                                 3 * geometry.block_bytes + journal_format::kDescriptorBytes;
+  return geometry.round_bytes_max - std::min(overhead, geometry.round_bytes_max);
+}
+
+void Committer::start_round() {
+  // Nothing of the next round has happened yet: memory shows exactly the rounds up to this one.
+  if (capture_) std::exchange(capture_, nullptr)(open_.back()->sequence());
+  open_.back()->set_runs(arena_.take_runs());
+  open_.push_back(std::make_unique<Round>(RoundSequence(open_.back()->sequence().value + 1)));
+}
+
+Round& Committer::round_for(std::uint64_t more) {
+  const StoreGeometry& geometry = context_.geometry();
+  // Room for an IMAGE too, which comes with the first batch of a partition.
+  const std::uint64_t bound = open_.back()->bytes_bound(more + geometry.block_bytes + journal_format::kDescriptorBytes,
+                                                        geometry.sector_bytes, geometry.block_bytes);
+  if (bound > geometry.round_bytes_max && !open_.back()->empty()) start_round();
+  return *open_.back();
+}
+
+void Committer::add_image(Round& round, PartitionFiles& partition, LogPosition begin) {
+  const PartitionLedger ledger = context_.ledger(partition);
+  const std::uint64_t bytes = ledger.end().position - begin.position;
+  Descriptor image{.kind = RoundKind::kImage, .incarnation = partition.incarnation(), .at = begin,
+                   .length = static_cast<std::uint32_t>(bytes)};
+  ++context_.counters.images;
+  std::vector<StoredPart> parts;
+  partition.locate(begin.segment, begin.position, bytes, parts);
+  const bool in_memory = std::none_of(parts.begin(), parts.end(), [](const StoredPart& part) { return part.slice.empty(); });
+  if (!in_memory || parts.empty()) {
+    round.add(image, {}, false);
+    round.reserve(bytes);
+    return;
+  }
+  std::vector<std::byte> block;
+  for (const StoredPart& part : parts) block.insert(block.end(), part.slice.data(), part.slice.data() + part.slice.size());
+  image.payload_crc = crc32c(block);
+  round.add(image, arena_.copy(block), true);
+}
+
+RoundSequence Committer::append(PartitionFiles& partition, Slice batch, Offset log_end) {
+  PartitionLedger ledger = context_.ledger(partition);
+  Round& round = round_for(batch.size());
+  if (const auto image = ledger.image_begin()) add_image(round, partition, *image);
+  Descriptor descriptor{.kind = RoundKind::kData, .is_batch = true, .incarnation = partition.incarnation(),
+                        .at = ledger.end(), .length = static_cast<std::uint32_t>(batch.size())};
+  std::memcpy(descriptor.prefix.data(), batch.data(), descriptor.prefix.size());
+  const bool copied = batch.size() < context_.geometry().batch_copied_bytes_below;
+  if (copied) batch = arena_.copy(batch.view());
+  context_.tracked(partition, [&] { ledger.append(batch, round.sequence()); });
+  Round::Touched& touched = round.touch(partition, ledger.round_index(), ledger.round());
+  if (touched.data_bytes == 0 || touched.data_begin.segment != descriptor.at.segment) {
+    touched.data_begin = descriptor.at;
+    touched.data_bytes = 0;
+  }
+  touched.data_bytes += batch.size();
+  touched.end = ledger.end();
+  touched.log_end = log_end;
+  round.add(descriptor, std::move(batch), copied);
+  work_.notify_one();
+  return round.sequence();
+}
+
+RoundSequence Committer::add(Descriptor descriptor, ByteView payload, PartitionFiles* partition) {
+  Round& round = round_for(payload.size());
+  descriptor.length = static_cast<std::uint32_t>(payload.size());
+  descriptor.payload_crc = crc32c(payload);
+  if (partition != nullptr) {
+    PartitionLedger ledger = context_.ledger(*partition);
+    Round::Touched& touched = round.touch(*partition, ledger.round_index(), ledger.round());
+    touched.has_change = true;
+  }
+  round.add(descriptor, payload.empty() ? Slice() : arena_.copy(payload), true);
+  work_.notify_one();
+  return round.sequence();
+}
+
+void Committer::note_end(PartitionFiles& partition) {
+  PartitionLedger ledger = context_.ledger(partition);
+  Round::Touched& touched = open_.back()->touch(partition, ledger.round_index(), ledger.round());
+  touched.end = ledger.end();
+  touched.log_end = partition.log_end();
+}
+
+void Committer::prove() {
+  if (proven_ || !open_.back()->empty()) return;
+  Descriptor empty{.kind = RoundKind::kEmpty};
+  open_.back()->add(empty, {}, true);
+  work_.notify_one();
+}
+
+io::Task<Result<>> Committer::prove_now() {
+  prove();
+  if (open_.front()->empty()) co_return Result<>();
+  co_return co_await commit();
+}
+
+void Committer::capture_when_sealed(std::move_only_function<void(RoundSequence)> capture) {
+  if (idle()) {
+    capture(synced_);
+  } else {
+    capture_ = std::move(capture);
+  }
+}
+
+io::Task<> Committer::run(io::TaskScope& scope) {
+  while (!context_.failure.has_value()) {
+    if (open_.front()->empty()) {
+      if (capture_) std::exchange(capture_, nullptr)(synced_);
+      if (scope.closing()) break;
+      auto outcome = io::WaitOutcome::kWoken;
+      if (proven_) {
+        arena_.release_idle();
+        outcome = co_await work_.wait(scope.abort());
+      } else {
+        outcome = co_await work_.wait_until(context_.reactor.now() + context_.geometry().prove_delay, scope.abort());
+      }
+      if (outcome == io::WaitOutcome::kTimedOut && open_.front()->empty()) prove();
+      // The sockets that are ready now put their batches into this round, not into the next one.
+      if (outcome == io::WaitOutcome::kWoken) co_await context_.reactor.yield();
+      continue;
+    }
+    const Result<> result = co_await commit();
+    if (!result.ok()) context_.fail(result.error());
+  }
+  wake_all();
+}
+
+io::Task<Result<>> Committer::load_image(Round::Entry& entry) {
+  const Descriptor image = entry.descriptor;
+  const auto found = context_.partitions.find(image.incarnation);
+  if (found == context_.partitions.end()) co_return Error(ErrorCode::kIo, "an image of a partition that is gone");
+  PYRALOG_CO_ASSIGN(const SharedFile file, co_await segments_.open(*found->second, image.at.segment));
+  Slice block = Slice::allocate(image.length);
+  const MutableBytes into = block.mutable_view().first(image.length);
+  PYRALOG_CO_ASSIGN(const std::size_t got, co_await file->read(image.at.position, into));
+  if (got < image.length) co_return Error(ErrorCode::kIo, "a segment became shorter than its clean bytes");
+  entry.payload = std::move(block);
+  entry.descriptor.payload_crc = crc32c(entry.payload.view());
+  co_return Result<>();
+}
+
+io::Task<Result<>> Committer::load_images(Round& round) {
+  for (Round::Entry& entry : round.entries()) {
+    if (entry.descriptor.kind != RoundKind::kImage || !entry.payload.empty()) continue;
+    PYRALOG_CO_TRY(co_await load_image(entry));
+  }
+  co_return Result<>();
+}
+
+io::Task<Result<>> Committer::commit() {
+  const MonotonicTime started = context_.reactor.now();
+  const StoreGeometry& geometry = context_.geometry();
+  if (open_.size() == 1) start_round();
+  in_flight_ = std::move(open_.front());
+  open_.pop_front();
+  Round& round = *in_flight_;
+  PYRALOG_CO_TRY(co_await load_images(round));
+  round.seal(geometry.sector_bytes, geometry.block_bytes);
+  PYRALOG_CO_TRY(co_await journal_.write(round));
+  StoreCounters& counters = context_.counters;
+  ++counters.rounds;
+  counters.journal_bytes = journal_.bytes_written();
+  counters.round_latency.record(context_.reactor.now() - started);
+  complete(round);
+  co_return Result<>();
+}
+
+void Committer::complete(Round& round) {
+  synced_ = round.sequence();
+  const bool was_empty = round.entries().front().descriptor.kind == RoundKind::kEmpty;
+  if (was_empty) ++context_.counters.rounds_empty;
+  proven_ = was_empty;
+  round.release();
+  for (const Round::Touched& touched : round.touched()) {
+    PartitionLedger ledger = context_.ledger(*touched.partition);
+    const bool moved = ledger.synced(touched.end, touched.log_end);
+    cleaner_.update(*touched.partition);
+    if (moved) ledger.call_on_synced();
+  }
+  round.waiters().notify_all();
+  in_flight_.reset();
+  context_.progress.notify_all();
+}
+
+Round* Committer::find(RoundSequence round) noexcept {
+  if (in_flight_ != nullptr && in_flight_->sequence() == round) return in_flight_.get();
+  for (const auto& open : open_) {
+    if (open->sequence() == round) return open.get();
+  }
+  return nullptr;
+}
+
+io::Task<Result<>> Committer::wait_synced(RoundSequence sequence) {
+  while (synced_ < sequence) {
+    if (context_.failure.has_value()) co_return context_.failed_error();
+    Round* round = find(sequence);
+    if (round == nullptr) co_return Error(ErrorCode::kInvalidArgument, "no such round");
+    (void)co_await round->waiters().wait();
+  }
+  co_return Result<>();
+}
+
+void Committer::wake_all() {
+  work_.notify_all();
+  if (in_flight_ != nullptr) in_flight_->waiters().notify_all();
+  for (const auto& open : open_) open->waiters().notify_all();
+}
+
+}  // namespace pyralog::storage

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/random.h"
+#include "core/result.h"
+#include "io/disk.h"
+#include "io/reactor.h"
+#include "io/sync.h"
+#include "storage/journal_format.h"
+#include "storage/round.h"
+#include "storage/shard_store.h"
+
+namespace pyralog::storage {
+
+/// Where the journal and the checkpoints of a shard lie, and what their files are called.
+struct JournalNames {
+  std::string directory;  ///< DATA/journal/<shard>
+  std::uint64_t generation = 0;
+
+  std::string journal_file(std::uint64_t number) const;
+  std::string checkpoint_file(unsigned which) const;  ///< which: 0 or 1
+  /// The number in a journal file's name, of this generation; nothing for other names.
+  std::optional<std::uint64_t> journal_number(const std::string& name) const;
+};
+
+/// One file of the journal. Free while `first` is none.
+struct JournalFile {
+  std::uint64_t number = 0;
+  std::unique_ptr<io::File> file;
+  std::uint64_t salt = 0;
+  RoundSequence first;     ///< of the rounds in it
+  RoundSequence last;      ///< newest; below `first`: only the header is known to be there
+  std::uint64_t end = 0;   ///< where the next round goes
+
+  bool is_free() const noexcept { return first.value == 0; }
+};
+
+/// The files of a shard's journal, as a writer sees them: one round after the other, each durable before the next
+/// (storage.md §2). Files are pre-zeroed and used again under a new salt.
+class Journal {
+ public:
+  Journal(io::Reactor& reactor, const StoreOptions& options);
+  Journal(const Journal&) = delete;
+
+  const JournalNames& names() const noexcept { return names_; }
+  std::uint64_t rounds_begin() const noexcept { return journal_format::kFileHeaderCopies * geometry_.block_bytes; }
+  RoundBounds bounds() const noexcept {
+    return {geometry_.block_bytes, geometry_.round_bytes_max, geometry_.journal_file_bytes};
+  }
+
+  /// Takes over the files that recovery found; `current` (an index into them, or none) is where the chain ends, at its `end`.
+  /// Whether rounds of the other files are still needed is not asked here: `recycle` frees them.
+  void adopt(std::vector<JournalFile> files, std::optional<std::size_t> current, RoundSequence synced);
+
+  /// Writes a sealed round behind the previous one and syncs it. Only one call at a time. Errors end the journal.
+  io::Task<Result<>> write(Round& round);
+
+  /// A checkpoint with this `redo_from` is durable: files wholly below it become free.
+  void recycle(RoundSequence redo_from);
+
+  /// Whether no file is ready for when the current one is full.
+  bool wants_file() const noexcept;
+  /// Makes and zeroes a file, and makes its name durable.
+  io::Task<Result<>> add_file();
+  std::size_t file_count() const noexcept { return files_.size(); }
+
+  /// Bytes of rounds since and including `from`, headers and unused rests of files included; an upper bound.
+  std::uint64_t bytes_since(RoundSequence from) const noexcept;
+  std::uint64_t bytes_written() const noexcept { return bytes_written_; }
+
+ private:
+  /// Where the round `sequence` began, counted in bytes since the start of the process.
+  struct Milestone {
+    RoundSequence sequence;
+    std::uint64_t bytes = 0;
+  };
+  static constexpr std::uint64_t kMilestoneBytes = 1u << 20;
+
+  io::Task<Result<>> next_file(RoundSequence first);
+  std::vector<ByteView> file_header_pieces(const JournalFile& file);
+  JournalFile* find_free() noexcept;
+
+  io::Reactor& reactor_;
+  StoreGeometry geometry_;
+  Uuid disk_uuid_;
+  ShardId shard_;
+  JournalNames names_;
+  std::vector<std::unique_ptr<JournalFile>> files_;
+  JournalFile* current_ = nullptr;
+  RoundSequence synced_;
+  Slice header_blocks_;
+  std::vector<Milestone> milestones_;
+  std::uint64_t bytes_written_ = 0;
+  std::uint64_t next_number_ = 1;
+  bool adding_ = false;
+  io::WaitList added_;
+};
+
+}  // namespace pyralog::storage

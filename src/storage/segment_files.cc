@@ -1,0 +1,79 @@
+#include "storage/segment_files.h"
+
+#include <filesystem>
+
+#include "storage/file_names.h"
+
+namespace pyralog::storage {
+
+std::string SegmentFiles::path(const PartitionFiles& partition, Offset base) const {
+  return file_path(context_.options.data_directory + "/" + partition.directory(), base, FileKind::kLog);
+}
+
+io::Task<Result<>> SegmentFiles::make_directory(std::string directory) {
+  const std::string& root = context_.options.data_directory;
+  if (durable_directories_.contains(directory)) co_return Result<>();
+  PYRALOG_CO_TRY(co_await context_.reactor.disk().make_directories(root + "/" + directory));
+  // From the top: each level's name lies in the one above.
+  std::string above = root;
+  for (const auto& level : std::filesystem::path(directory)) {
+    const std::string next = above + "/" + level.string();
+    if (!durable_directories_.contains(next)) {
+      PYRALOG_CO_TRY(co_await context_.reactor.disk().sync_directory(above));
+      durable_directories_.insert(next);
+    }
+    above = next;
+  }
+  durable_directories_.insert(directory);
+  co_return Result<>();
+}
+
+io::Task<Result<SharedFile>> SegmentFiles::open(PartitionFiles& partition, Offset base) {
+  const FileKey key{partition.incarnation(), base, FileKind::kLog};
+  if (SharedFile file = context_.files.find(key)) {
+    const Segment* segment = partition.find_segment(base);
+    if (segment != nullptr && segment->named) co_return file;
+  }
+  const Segment* segment = partition.find_segment(base);
+  if (segment == nullptr) co_return ErrorCode::kNotFound;
+  const std::string directory = partition.directory();
+  if (segment->named) co_return co_await context_.files.open(key, path(partition, base));
+  PYRALOG_CO_TRY(co_await make_directory(directory));
+  PYRALOG_CO_ASSIGN(SharedFile file, co_await context_.files.open(key, path(partition, base), io::Existence::kMayCreate));
+  PYRALOG_CO_TRY(co_await context_.reactor.disk().sync_directory(context_.options.data_directory + "/" + directory));
+  Segment* named = context_.ledger(partition).segment(base);
+  if (named == nullptr) co_return ErrorCode::kNotFound;
+  named->named = true;
+  co_return file;
+}
+
+io::Task<Result<>> SegmentFiles::remove(const PartitionFiles& partition, std::vector<Offset> bases) {
+  const std::string directory = context_.options.data_directory + "/" + partition.directory();
+  const Incarnation incarnation = partition.incarnation();
+  for (const Offset base : bases) {
+    for (const FileKind kind : {FileKind::kTimeIndex, FileKind::kIndex, FileKind::kLog}) {
+      context_.files.forget({incarnation, base, kind});
+      const Result<> removed = co_await context_.reactor.disk().remove(file_path(directory, base, kind));
+      if (!removed.ok() && removed.error().code() != ErrorCode::kNotFound) co_return removed;
+    }
+  }
+  co_return Result<>();
+}
+
+io::Task<Result<>> SegmentFiles::remove_directory(std::string directory) {
+  const std::string path = context_.options.data_directory + "/" + directory;
+  durable_directories_.erase(directory);
+  durable_directories_.erase(path);
+  auto entries = co_await context_.reactor.disk().list(path);
+  if (!entries.ok()) co_return entries.error() == ErrorCode::kNotFound ? Result<>() : Result<>(entries.error());
+  for (const io::DirectoryEntry& entry : *entries) {
+    if (entry.is_directory) continue;
+    const Result<> removed = co_await context_.reactor.disk().remove(path + "/" + entry.name);
+    if (!removed.ok() && removed.error().code() != ErrorCode::kNotFound) co_return removed;
+  }
+  const Result<> removed = co_await context_.reactor.disk().remove_directory(path);
+  if (!removed.ok() && removed.error().code() != ErrorCode::kNotFound) co_return removed;
+  co_return Result<>();
+}
+
+}  // namespace pyralog::storage

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <set>
+#include <span>
+#include <string>
+
+#include "core/result.h"
+#include "io/task.h"
+#include "storage/store_context.h"
+
+namespace pyralog::storage {
+
+/// Creates and removes the segments' files of one shard. A file's name is durable before the first write to it.
+class SegmentFiles {
+ public:
+  explicit SegmentFiles(StoreContext& context) : context_(context) {}
+
+  std::string path(const PartitionFiles& partition, Offset base) const;
+  /// The segment's file, created when missing, its name durable. kNotFound: the segment was dropped meanwhile.
+  io::Task<Result<SharedFile>> open(PartitionFiles& partition, Offset base);
+
+  /// Removes dropped segments with their indexes.
+  io::Task<Result<>> remove(const PartitionFiles& partition, std::vector<Offset> bases);
+  /// Removes a partition's directory with everything in it.
+  io::Task<Result<>> remove_directory(std::string directory);
+
+ private:
+  io::Task<Result<>> make_directory(std::string directory);
+
+  StoreContext& context_;
+  std::set<std::string> durable_directories_;
+};
+
+}  // namespace pyralog::storage

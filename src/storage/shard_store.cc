@@ -1,0 +1,225 @@
+#include "storage/shard_store.h"
+
+#include <algorithm>
+
+#include "storage/replay.h"
+#include "storage/store_parts.h"
+
+namespace pyralog::storage {
+
+Result<> ShardStore::Parts::serving() const {
+  if (context.failure.has_value()) return context.failed_error();
+  if (closing) return ErrorCode::kClosed;
+  return {};
+}
+
+void ShardStore::Parts::start_loops() {
+  committing.spawn(committer.run(committing));
+  background.spawn(cleaner.run(background));
+  background.spawn(checkpointer.run(background));
+}
+
+ShardStore::ShardStore(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+ShardStore::~ShardStore() = default;
+
+io::Task<Result<std::unique_ptr<ShardStore>>> ShardStore::open(StoreOptions options, FileCache& files) {
+  auto parts = std::make_unique<Parts>(io::Reactor::current(), std::move(options), files);
+  StoreLoader loader(*parts);
+  PYRALOG_CO_TRY(co_await loader.load());
+  parts->start_loops();
+  co_return std::unique_ptr<ShardStore>(new ShardStore(std::move(parts)));
+}
+
+io::Task<Result<>> ShardStore::close() {
+  Parts& parts = *parts_;
+  parts.closing = true;
+  co_await parts.committing.close();
+  co_await parts.background.close();
+  Result<> result;
+  if (!parts.context.failure.has_value()) result = co_await parts.cleaner.clean_all();
+  if (!parts.context.failure.has_value() && result.ok()) result = co_await parts.committer.prove_now();
+  if (!parts.context.failure.has_value() && result.ok()) result = co_await parts.checkpointer.store_now(true);
+  if (parts.context.failure.has_value()) co_return parts.context.failed_error();
+  co_return result;
+}
+
+std::vector<PartitionFiles*> ShardStore::partitions() {
+  std::vector<PartitionFiles*> all;
+  all.reserve(parts_->context.partitions.size());
+  for (const auto& [incarnation, partition] : parts_->context.partitions) all.push_back(partition.get());
+  return all;
+}
+
+PartitionFiles* ShardStore::find(Incarnation incarnation) noexcept {
+  const auto found = parts_->context.partitions.find(incarnation);
+  return found == parts_->context.partitions.end() ? nullptr : found->second.get();
+}
+
+io::Task<Result<PartitionFiles*>> ShardStore::create(PartitionSpec spec) {
+  Parts& parts = *parts_;
+  PYRALOG_CO_TRY(parts.serving());
+  if (spec.incarnation.value == 0 || spec.directory.empty() || spec.start < Offset(0)) {
+    co_return Error(ErrorCode::kInvalidArgument, "a partition needs an incarnation, a directory and a start");
+  }
+  if (find(spec.incarnation) != nullptr) co_return ErrorCode::kAlreadyExists;
+  const std::vector<std::byte> payload = encode_create(spec.directory, spec.durability, spec.cached_bounds);
+  const Descriptor descriptor{.kind = RoundKind::kCreate, .incarnation = spec.incarnation, .value = spec.start.value};
+  const RoundSequence round = parts.committer.add(descriptor, payload, nullptr);
+  auto partition = std::make_unique<PartitionFiles>();
+  PartitionLedger::create(*partition, spec.incarnation, std::move(spec.directory), spec.durability, spec.start);
+  parts.context.ledger(*partition).set_cached_bounds(spec.cached_bounds);
+  PartitionFiles* created = partition.get();
+  parts.context.partitions.emplace(spec.incarnation, std::move(partition));
+  parts.note_change();
+  PYRALOG_CO_TRY(co_await parts.committer.wait_synced(round));
+  co_return created;
+}
+
+io::Task<Result<>> ShardStore::remove(Incarnation incarnation) {
+  Parts& parts = *parts_;
+  PYRALOG_CO_TRY(parts.serving());
+  if (find(incarnation) == nullptr) co_return ErrorCode::kNotFound;
+  PartitionFiles& partition = *find(incarnation);
+  co_await parts.cleaner.freeze(partition);
+  PYRALOG_CO_TRY(parts.serving());
+  const Descriptor descriptor{.kind = RoundKind::kDelete, .incarnation = incarnation};
+  const RoundSequence round = parts.committer.add(descriptor, {}, &partition);
+  parts.committer.note_end(partition);
+  parts.cleaner.forget(partition);
+  parts.context.tracked(partition, [&] { parts.context.ledger(partition).drop_memory(); });
+  // Rounds under way still know it, so it lives until this round is durable.
+  const std::unique_ptr<PartitionFiles> owner = std::move(parts.context.partitions.at(incarnation));
+  parts.context.partitions.erase(incarnation);
+  parts.note_change();
+  PYRALOG_CO_TRY(co_await parts.committer.wait_synced(round));
+  parts.context.files.forget_partition(incarnation);
+  co_return co_await parts.segments.remove_directory(owner->directory());
+}
+
+Result<RoundSequence> ShardStore::append(PartitionFiles& partition, Slice batch, const record::BatchHeader& header) {
+  Parts& parts = *parts_;
+  PYRALOG_TRY(parts.serving());
+  if (batch.size() > parts.committer.batch_bytes_max()) return ErrorCode::kTooLarge;
+  ++parts.context.counters.appended_batches;
+  parts.context.counters.appended_bytes += batch.size();
+  const RoundSequence round = parts.committer.append(partition, std::move(batch), header.end_offset());
+  partition.state().apply(header, partition.active().base, parts.context.reactor.wall_now());
+  parts.note_change();
+  return round;
+}
+
+io::Task<Result<>> ShardStore::wait_synced(RoundSequence round) { return parts_->committer.wait_synced(round); }
+RoundSequence ShardStore::synced() const noexcept { return parts_->committer.synced(); }
+
+void ShardStore::roll(PartitionFiles& partition) {
+  if (partition.active().end == 0) return;
+  const Offset base = partition.log_end();
+  parts_->context.ledger(partition).roll(base);
+  partition.state().begin_segment(base);
+}
+
+io::Task<Result<>> ShardStore::truncate(PartitionFiles& partition, Offset end, LogPosition at) {
+  Parts& parts = *parts_;
+  PYRALOG_CO_TRY(parts.serving());
+  PartitionLedger ledger = parts.context.ledger(partition);
+  const Segment* segment = partition.find_segment(at.segment);
+  if (segment == nullptr || at.position > segment->end || end > partition.log_end()) co_return ErrorCode::kOutOfRange;
+  if (at == ledger.end()) co_return Result<>();
+  co_await parts.cleaner.freeze(partition);
+  PYRALOG_CO_TRY(parts.serving());
+  const Descriptor descriptor{.kind = RoundKind::kTruncate, .incarnation = partition.incarnation(), .at = at,
+                              .value = end.value};
+  const RoundSequence round = parts.committer.add(descriptor, {}, &partition);
+  std::vector<Offset> gone;
+  parts.context.tracked(partition, [&] { gone = ledger.truncate(at); });
+  partition.state().truncate(end, at.segment);
+  ledger.set_durable_end(std::min(partition.durable_end(), end));
+  parts.committer.note_end(partition);
+  parts.note_change();
+  const Result<> synced = co_await parts.committer.wait_synced(round);
+  parts.cleaner.thaw(partition);
+  PYRALOG_CO_TRY(synced);
+  co_return co_await parts.segments.remove(partition, std::move(gone));
+}
+
+io::Task<Result<>> ShardStore::set_start(PartitionFiles& partition, Offset start, Offset first_segment) {
+  Parts& parts = *parts_;
+  PYRALOG_CO_TRY(parts.serving());
+  if (start < partition.start()) co_return ErrorCode::kOutOfRange;
+  const bool empties = partition.find_segment(first_segment) == nullptr;
+  if (empties && (start < partition.log_end() || first_segment != start)) co_return ErrorCode::kInvalidArgument;
+  if (!empties && (first_segment > start || start > partition.log_end())) co_return ErrorCode::kInvalidArgument;
+  co_await parts.cleaner.freeze(partition);
+  PYRALOG_CO_TRY(parts.serving());
+  PartitionLedger ledger = parts.context.ledger(partition);
+  const Descriptor descriptor{.kind = RoundKind::kStart, .incarnation = partition.incarnation(),
+                              .at = {first_segment, 0}, .value = start.value};
+  const RoundSequence round = parts.committer.add(descriptor, {}, &partition);
+  std::vector<Offset> gone;
+  parts.context.tracked(partition, [&] { gone = ledger.drop_front(first_segment); });
+  ledger.set_start(start);
+  partition.state().trim(start);
+  parts.committer.note_end(partition);
+  parts.note_change();
+  const Result<> synced = co_await parts.committer.wait_synced(round);
+  parts.cleaner.thaw(partition);
+  PYRALOG_CO_TRY(synced);
+  co_return co_await parts.segments.remove(partition, std::move(gone));
+}
+
+Result<RoundSequence> ShardStore::put_state(StateKey key, Slice value) {
+  Parts& parts = *parts_;
+  PYRALOG_TRY(parts.serving());
+  if (value.size() > parts.committer.batch_bytes_max() / 2) return ErrorCode::kTooLarge;
+  const Descriptor descriptor{.kind = RoundKind::kState, .incarnation = key.owner, .at = {Offset(0), key.slot}};
+  const RoundSequence round = parts.committer.add(descriptor, value.view(), nullptr);
+  if (value.empty()) {
+    parts.context.states.erase(key);
+  } else {
+    parts.context.states[key] = std::move(value);
+  }
+  parts.note_change();
+  return round;
+}
+
+Slice ShardStore::state(StateKey key) const {
+  const auto found = parts_->context.states.find(key);
+  return found == parts_->context.states.end() ? Slice() : found->second;
+}
+
+std::vector<StateKey> ShardStore::state_keys(Incarnation owner) const {
+  std::vector<StateKey> keys;
+  const auto& states = parts_->context.states;
+  for (auto at = states.lower_bound(StateKey{owner, 0}); at != states.end() && at->first.owner == owner; ++at) {
+    keys.push_back(at->first);
+  }
+  return keys;
+}
+
+bool ShardStore::accepting() const noexcept {
+  const Parts& parts = *parts_;
+  const StoreGeometry& geometry = parts.context.geometry();
+  return !parts.closing && parts.context.counters.dirty_bytes < geometry.dirty_bytes_max &&
+         parts.journal.bytes_since(parts.checkpointer.durable_redo()) < geometry.journal_bytes_max;
+}
+
+io::Task<> ShardStore::wait_accepting(io::AbortSource& abort) {
+  while (!accepting() && !parts_->context.failure.has_value() && !abort.aborted()) {
+    (void)co_await parts_->context.progress.wait(abort);
+  }
+}
+
+const std::optional<Error>& ShardStore::failure() const noexcept { return parts_->context.failure; }
+
+io::Task<> ShardStore::wait_failed(io::AbortSource& abort) {
+  while (!parts_->context.failure.has_value() && !abort.aborted()) (void)co_await parts_->context.failed.wait(abort);
+}
+
+const StoreCounters& ShardStore::counters() const noexcept {
+  parts_->context.counters.journal_retained_bytes = parts_->journal.bytes_since(parts_->checkpointer.durable_redo());
+  return parts_->context.counters;
+}
+
+const StoreOptions& ShardStore::options() const noexcept { return parts_->context.options; }
+
+}  // namespace pyralog::storage

@@ -1,0 +1,174 @@
+#include "storage/shard_store.h"
+
+#include <gtest/gtest.h>
+
+#include "storage/store_fixture.h"
+
+namespace pyralog::storage {
+namespace {
+
+using fixture::kFirst;
+using fixture::StoreWorld;
+using io::CrashMode;
+
+constexpr CrashMode kModes[] = {CrashMode::kKill, CrashMode::kPowerLoss, CrashMode::kPowerLossDestroyingBlocks};
+
+TEST(ShardStore, KeepsWhatWasSyncedThroughACrash) {
+  for (const CrashMode mode : kModes) {
+    StoreWorld node(1);
+    node.open();
+    PartitionFiles& partition = node.create();
+    for (int i = 0; i < 20; ++i) node.append(partition, 3);
+    node.sync(node.append(partition, 5, 20'000));
+    EXPECT_EQ(partition.durable_end(), Offset(65));
+    const auto bytes = node.contents(partition);
+    node.reopen(mode);
+    ASSERT_NE(node.store->find(kFirst), nullptr);
+    PartitionFiles& again = node.partition();
+    EXPECT_EQ(again.log_end(), Offset(65));
+    EXPECT_EQ(again.durable_end(), Offset(65));
+    EXPECT_EQ(node.contents(again), bytes);
+    node.sync(node.append(again));
+    node.close();
+  }
+}
+
+TEST(ShardStore, KeepsEverythingThroughACleanStop) {
+  StoreWorld node(2);
+  node.open();
+  PartitionFiles& partition = node.create();
+  for (int i = 0; i < 300; ++i) node.append(partition, 10, 1000);
+  const auto bytes = node.contents(partition);
+  node.close();
+  node.open();
+  EXPECT_EQ(node.partition().log_end(), Offset(3000));
+  EXPECT_EQ(node.contents(node.partition()), bytes);
+  EXPECT_EQ(node.store->counters().dirty_bytes, 0u);
+  node.close();
+}
+
+TEST(ShardStore, CleansWhenIdleAndReadsFromTheSegment) {
+  StoreWorld node(3);
+  node.open();
+  PartitionFiles& partition = node.create();
+  for (int i = 0; i < 50; ++i) node.append(partition, 10, 100);
+  const auto bytes = node.contents(partition);
+  node.world.run_for(std::chrono::seconds(40));
+  EXPECT_EQ(node.store->counters().dirty_bytes, 0u);
+  EXPECT_EQ(node.store->counters().cached_bytes, 0u);
+  EXPECT_EQ(partition.segments().front().clean_end, bytes.size());
+  EXPECT_EQ(node.contents(partition), bytes);
+  // The last block was clean, so this append brings its start into the journal.
+  node.sync(node.append(partition));
+  EXPECT_EQ(node.store->counters().images, 1u);
+  const auto longer = node.contents(partition);
+  node.reopen(CrashMode::kPowerLossDestroyingBlocks);
+  EXPECT_EQ(node.contents(node.partition()), longer);
+  node.close();
+}
+
+TEST(ShardStore, RollsTruncatesAndDropsSegments) {
+  StoreWorld node(4);
+  node.open();
+  PartitionFiles& partition = node.create();
+  for (int segment = 0; segment < 4; ++segment) {
+    for (int i = 0; i < 10; ++i) node.append(partition, 1, 500);
+    node.store->roll(partition);
+  }
+  ASSERT_EQ(partition.segments().size(), 5u);
+  const std::uint64_t segment_bytes = partition.segments()[0].end;
+  node.world.run_for(std::chrono::seconds(20));
+  ASSERT_TRUE(node.world.run(*node.reactor, node.store->truncate(partition, Offset(25), {Offset(20), segment_bytes / 2})).ok());
+  EXPECT_EQ(partition.log_end(), Offset(25));
+  EXPECT_EQ(partition.segments().size(), 3u);
+  EXPECT_FALSE(node.disk().has("data/logs/log-11/0/00000000000000000030.log"));
+  ASSERT_TRUE(node.world.run(*node.reactor, node.store->set_start(partition, Offset(12), Offset(10))).ok());
+  EXPECT_EQ(partition.start(), Offset(12));
+  node.sync(node.append(partition, 1, 500));
+  const auto bytes = node.contents(partition);
+  node.reopen(CrashMode::kPowerLoss);
+  PartitionFiles& again = node.partition();
+  EXPECT_EQ(again.log_end(), Offset(26));
+  EXPECT_EQ(again.start(), Offset(12));
+  ASSERT_EQ(again.segments().size(), 2u);
+  EXPECT_EQ(again.segments()[0].base, Offset(10));
+  EXPECT_EQ(node.contents(again), bytes);
+  node.close();
+}
+
+TEST(ShardStore, EmptiesALogAndGoesOnElsewhere) {
+  StoreWorld node(5);
+  node.open();
+  PartitionFiles& partition = node.create();
+  node.sync(node.append(partition, 4));
+  ASSERT_TRUE(node.world.run(*node.reactor, node.store->set_start(partition, Offset(100), Offset(100))).ok());
+  EXPECT_EQ(partition.log_end(), Offset(100));
+  node.sync(node.append(partition, 2));
+  node.reopen(CrashMode::kPowerLoss);
+  EXPECT_EQ(node.partition().start(), Offset(100));
+  EXPECT_EQ(node.partition().log_end(), Offset(102));
+  node.close();
+}
+
+TEST(ShardStore, ForgetsARemovedPartition) {
+  StoreWorld node(6);
+  node.open();
+  PartitionFiles& partition = node.create();
+  node.create(Incarnation(12));
+  for (int i = 0; i < 10; ++i) node.append(partition, 1, 100'000);
+  node.world.run_for(std::chrono::seconds(20));
+  EXPECT_TRUE(node.disk().has("data/logs/log-11/0/00000000000000000000.log"));
+  ASSERT_TRUE(node.world.run(*node.reactor, node.store->remove(kFirst)).ok());
+  EXPECT_FALSE(node.disk().has("data/logs/log-11/0/00000000000000000000.log"));
+  EXPECT_EQ(node.store->find(kFirst), nullptr);
+  EXPECT_EQ(node.store->counters().dirty_bytes, 0u);
+  node.reopen(CrashMode::kPowerLoss);
+  EXPECT_EQ(node.store->find(kFirst), nullptr);
+  EXPECT_NE(node.store->find(Incarnation(12)), nullptr);
+  node.close();
+}
+
+TEST(ShardStore, KeepsStates) {
+  StoreWorld node(7);
+  node.open();
+  const StateKey vote{kFirst, 1}, promise{kFirst, 2};
+  const auto put = [&](StateKey key, std::string_view value) {
+    node.sync(node.store->put_state(key, value.empty() ? Slice() : Slice::copy_of(as_bytes(value))).value());
+  };
+  put(vote, "node 3 in term 7");
+  put(promise, "epoch 4");
+  put(vote, "node 2 in term 8");
+  put(promise, "");
+  node.reopen(CrashMode::kPowerLoss);
+  EXPECT_EQ(as_text(node.store->state(vote).view()), "node 2 in term 8");
+  EXPECT_TRUE(node.store->state(promise).empty());
+  EXPECT_EQ(node.store->state_keys(kFirst), std::vector<StateKey>{vote});
+  node.close();
+  node.open();
+  EXPECT_EQ(as_text(node.store->state(vote).view()), "node 2 in term 8");
+  node.close();
+}
+
+TEST(ShardStore, RecyclesTheJournal) {
+  StoreGeometry geometry;
+  geometry.journal_file_bytes = 1u << 20;
+  geometry.journal_bytes_max = 4u << 20;
+  geometry.round_bytes_max = 512u << 10;
+  geometry.clean_journal_bytes_min = 1u << 20;
+  geometry.dirty_bytes_max = 2u << 20;
+  StoreWorld node(8, geometry);
+  node.open();
+  PartitionFiles& partition = node.create();
+  for (int i = 0; i < 400; ++i) node.sync(node.append(partition, 1, 60'000));
+  const auto bytes = node.contents(partition);
+  EXPECT_GT(node.store->counters().journal_bytes, 20u << 20);
+  std::size_t journal_files = 0;
+  for (const std::string& path : node.disk().files()) journal_files += path.ends_with(".journal");
+  EXPECT_LE(journal_files, 5u);
+  node.reopen(CrashMode::kPowerLossDestroyingBlocks);
+  EXPECT_EQ(node.contents(node.partition()), bytes);
+  node.close();
+}
+
+}  // namespace
+}  // namespace pyralog::storage

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <memory>
+
+#include "storage/checkpointer.h"
+#include "storage/cleaner.h"
+#include "storage/committer.h"
+#include "storage/journal.h"
+#include "storage/recovery.h"
+#include "storage/segment_files.h"
+#include "storage/shard_store.h"
+#include "storage/store_context.h"
+
+namespace pyralog::storage {
+
+/// What a store is made of, lowest first.
+struct ShardStore::Parts {
+  Parts(io::Reactor& reactor, StoreOptions options, FileCache& files)
+      : context(reactor, std::move(options), files),
+        journal(reactor, context.options),
+        segments(context),
+        cleaner(context, segments, journal),
+        committer(context, journal, cleaner, segments),
+        checkpoint_files(reactor, context.options, journal.names()),
+        checkpointer(context, journal, committer, cleaner, checkpoint_files) {
+    context.on_failed = [this] {
+      committer.wake_all();
+      cleaner.wake();
+      checkpointer.wake_all();
+    };
+  }
+
+  StoreContext context;
+  Journal journal;
+  SegmentFiles segments;
+  Cleaner cleaner;
+  Committer committer;
+  CheckpointFiles checkpoint_files;
+  Checkpointer checkpointer;
+  io::TaskScope committing;   ///< closed first, so that everything collected is written
+  io::TaskScope background;
+  bool closing = false;
+
+  /// kClosed, or why the store failed.
+  Result<> serving() const;
+  void start_loops();
+  void note_change() { checkpointer.note_change(); }
+};
+
+/// The half of a start that fills a store: journal, segments, memory (storage.md §3).
+class StoreLoader {
+ public:
+  explicit StoreLoader(ShardStore::Parts& parts) : parts_(parts), recovery_(parts.context.reactor, parts.context.options,
+                                                                            parts.journal.names()) {}
+  io::Task<Result<>> load();
+
+ private:
+  /// One run of bytes that memory gets from a journal round.
+  struct Piece {
+    std::size_t round;
+    std::uint32_t place;
+    std::size_t partition;  // index into loading_
+    std::size_t range;
+  };
+  /// A partition while its bytes come in, in log order.
+  struct Loading {
+    PartitionFiles* partition = nullptr;
+    ReplayedPartition replayed;
+    std::size_t next_range = 0;
+    LogPosition header_at;  // where the next batch that the state lacks begins
+    std::vector<std::byte> header;
+  };
+
+  io::Task<Result<>> begin_empty();
+  io::Task<Result<>> recover(Checkpoint checkpoint);
+  void make_partition(ReplayedPartition replayed);
+  io::Task<Result<>> check_segments(Loading& loading);
+  io::Task<Result<>> load_bytes(const std::vector<RoundPlace>& rounds);
+  io::Task<Result<>> load_piece(const Piece& piece, const Slice& round);
+  io::Task<Result<>> pass_bodies(Loading& loading, std::size_t end_range);
+  io::Task<Result<>> feed(Loading& loading, const ReplayRange& range, const Slice& bytes);
+  Result<> apply_header(Loading& loading);
+  io::Task<Result<>> finish_partitions();
+
+  ShardStore::Parts& parts_;
+  JournalRecovery recovery_;
+  std::vector<Loading> loading_;
+};
+
+}  // namespace pyralog::storage
