@@ -138,6 +138,10 @@ TEST(Config, RefusesBadValues) {
   EXPECT_NE(failure("[node]\nid = 1979-05-27"), "(accepted)");
   EXPECT_EQ(failure("[node\nid = 1").substr(0, 18), "node.toml: line 1:");
   EXPECT_EQ(load(std::string(2u << 20, '#')).error(), ErrorCode::kTooLarge);
+  EXPECT_EQ(failure("\n" + std::string(5000, ' ')), "node.toml: line 2 has more than 4096 bytes");
+  std::string deep = "a";
+  for (int i = 0; i < 2000; ++i) deep += ".a";
+  EXPECT_NE(failure("[" + deep + "]\n" + deep + " = 1"), "(accepted)");
 }
 
 TEST(Config, RefusesToBeReachableUnprotected) {

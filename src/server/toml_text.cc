@@ -45,10 +45,22 @@ struct Walk {
   }
 };
 
+Result<> check_lines(std::string_view document) {
+  for (unsigned line = 1; !document.empty(); ++line) {
+    const std::size_t bytes = std::min(document.find('\n'), document.size());
+    if (bytes > kTomlLineBytesMax) {
+      return Error(ErrorCode::kInvalidArgument, fmt::format("line {} has more than {} bytes", line, kTomlLineBytesMax));
+    }
+    document.remove_prefix(std::min(bytes + 1, document.size()));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::vector<TomlValue>> read_toml(std::string_view document) {
   if (document.size() > kTomlBytesMax) return Error(ErrorCode::kTooLarge, "a configuration has at most 1 MiB");
+  PYRALOG_TRY(check_lines(document));
   Walk walk;
   try {
     PYRALOG_TRY(walk.table(toml::parse(document)));

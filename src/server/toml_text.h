@@ -17,6 +17,7 @@ struct TomlValue {
 };
 
 inline constexpr std::size_t kTomlBytesMax = 1u << 20;
+inline constexpr std::size_t kTomlLineBytesMax = 4096;  ///< bounds how deep a key can nest tables
 
 /// All values and empty sections of `document`, in the order of their lines. Numbers and booleans become their text;
 /// arrays and dates are refused, since no setting has one. kInvalidArgument: "line 3: …"; kTooLarge.
