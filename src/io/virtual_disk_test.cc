@@ -337,6 +337,139 @@ TEST(VirtualDiskCrashPoints, EveryStepOfAWorkloadCanBeTheLast) {
   EXPECT_EQ(most, 5);
 }
 
+Task<Result<>> replace_file(Disk* disk, std::string bytes) {
+  const OpenOptions fresh{.existence = Existence::kMustCreate};
+  PYRALOG_CO_ASSIGN(std::unique_ptr<File> file, co_await disk->open("d/f.new", fresh));
+  std::vector<ByteView> pieces{as_bytes(bytes)};
+  PYRALOG_CO_TRY(co_await file->write_and_sync(0, std::move(pieces)));
+  PYRALOG_CO_TRY(co_await disk->rename("d/f.new", "d/f"));
+  co_return co_await disk->sync_directory("d");
+}
+
+TEST(VirtualDiskCrashPoints, AReplacedFileIsTheOldOrTheNewOne) {
+  const std::string old_bytes(2000, 'o'), new_bytes(3000, 'n');
+  std::uint64_t steps = 0;
+  int olds = 0, news = 0;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    for (std::uint64_t step = 0; step <= steps; ++step) {
+      VirtualWorld world(seed);
+      VirtualDisk& disk = world.disk(kNode);
+      disk.overwrite("d/f", 0, as_bytes(old_bytes));
+      VirtualReactor& reactor = world.add_reactor(kNode, ShardId(0));
+      if (step > 0) disk.crash_at_step(step, CrashMode::kPowerLossDestroyingBlocks);
+      const auto done = world.try_run(reactor, replace_file(&reactor.disk(), new_bytes));
+      if (step == 0) steps = disk.steps();
+      if (done.has_value()) {
+        ASSERT_TRUE(done->ok());
+        world.crash(kNode, CrashMode::kPowerLoss);
+      }
+      ASSERT_TRUE(disk.has("d/f"));
+      const std::string after = text(disk.contents("d/f"));
+      ASSERT_TRUE(after == old_bytes || after == new_bytes) << "seed " << seed << " step " << step;
+      if (done.has_value()) ASSERT_EQ(after, new_bytes);
+      ++(after == old_bytes ? olds : news);
+    }
+  }
+  EXPECT_EQ(steps, 10u);
+  EXPECT_GT(olds, 0);
+  EXPECT_GT(news, 20);
+}
+
+TEST_F(VirtualDiskTest, AFailedDirectorySyncLosesNamesThatStillShow) {
+  bool lost = false;
+  for (int round = 0; round < 30; ++round) {
+    open("a").reset();
+    disk().fail_next_sync("");
+    EXPECT_EQ(sync_directory("").error(), ErrorCode::kIo);
+    EXPECT_TRUE(sync_directory("").ok());
+    EXPECT_TRUE(exists("a"));
+    crash(CrashMode::kKill);
+    EXPECT_TRUE(exists("a"));
+    crash(CrashMode::kPowerLoss);
+    lost |= !exists("a");
+    if (exists("a")) disk().erase("a");
+  }
+  EXPECT_TRUE(lost);
+}
+
+TEST_F(VirtualDiskTest, AnUnsyncedTruncationMayBeUndone) {
+  int undone = 0;
+  const std::string bytes = std::string(600, 'a') + std::string(600, 'b');
+  for (int round = 0; round < 40; ++round) {
+    disk().overwrite("f", 0, as_bytes(bytes));
+    auto file = open("f");
+    ASSERT_TRUE(world.run(*reactor, file->truncate(600)).ok());
+    EXPECT_EQ(read(*file, 0, 2000), bytes.substr(0, 600));
+    const bool synced = round % 2 == 0;
+    if (synced) ASSERT_TRUE(sync(*file).ok());
+    file.reset();
+    crash(CrashMode::kPowerLoss);
+    const std::string after = text(disk().contents("f"));
+    ASSERT_TRUE(after == bytes.substr(0, 600) || (!synced && after == bytes));
+    undone += after == bytes;
+  }
+  EXPECT_GT(undone, 0);
+  EXPECT_LT(undone, 20);
+}
+
+TEST_F(VirtualDiskTest, FillingWithZerosIsDurableAndTakesNoMemoryToSpeakOf) {
+  auto file = open("journal");
+  constexpr std::uint64_t kBytes = std::uint64_t{4} << 30;
+  ASSERT_TRUE(world.run(*reactor, file->fill_with_zeros(kBytes)).ok());
+  write(*file, kBytes - 10, "end");
+  ASSERT_TRUE(sync(*file).ok());
+  ASSERT_TRUE(sync_directory("").ok());
+  file.reset();
+  crash(CrashMode::kPowerLoss);
+  file = open("journal", Existence::kMustExist);
+  EXPECT_EQ(file->size().value(), kBytes);
+  EXPECT_EQ(read(*file, kBytes - 12, 100), std::string("\0\0end\0\0\0\0\0\0\0", 12));
+}
+
+Task<> sync_again_and_again(File* file, int* synced) {
+  for (int i = 0; i < 10; ++i) {
+    if ((co_await file->sync()).ok()) ++*synced;
+  }
+}
+
+TEST_F(VirtualDiskTest, OperationsOverlapAndSlowDisksAreSlow) {
+  const auto at_least = std::chrono::milliseconds(100);
+  disk().options().sync = LatencyRange{at_least, at_least};
+  auto a = open("a"), b = open("b");
+  int synced = 0;
+  const MonotonicTime before = world.now();
+  world.start(*reactor, sync_again_and_again(a.get(), &synced));
+  world.start(*reactor, sync_again_and_again(b.get(), &synced));
+  world.run_until_idle();
+  EXPECT_EQ(synced, 20);
+  EXPECT_GE(world.now() - before, 10 * at_least);
+  EXPECT_LT(world.now() - before, 11 * at_least);
+  EXPECT_EQ(reactor->counters().disk.sync_latency.count(), 20u);
+}
+
+TEST_F(VirtualDiskTest, NamesBehaveAsOnAPosixFileSystem) {
+  Disk& names = reactor->disk();
+  ASSERT_TRUE(world.run(*reactor, names.make_directories("/a//b/./c")).ok());
+  ASSERT_TRUE(world.run(*reactor, names.make_directories("a/b/c")).ok());
+  disk().overwrite("a/b/f", 0, as_bytes("12345"));
+  const auto entries = world.run(*reactor, names.list("a/b")).value();
+  ASSERT_EQ(entries.size(), 2u);
+  EXPECT_EQ(entries[0].name, "c");
+  EXPECT_TRUE(entries[0].is_directory);
+  EXPECT_EQ(entries[1].size, 5u);
+  EXPECT_EQ(world.run(*reactor, names.remove("a/b/g")).error(), ErrorCode::kNotFound);
+  EXPECT_EQ(world.run(*reactor, names.remove("a/b/c")).error(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(world.run(*reactor, names.remove_directory("a/b")).error(), ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(world.run(*reactor, names.remove_directory("a/b/c")).ok());
+  const OpenOptions must_exist, must_create{.existence = Existence::kMustCreate};
+  EXPECT_EQ(world.run(*reactor, names.open("a/b/g", must_exist)).error(), ErrorCode::kNotFound);
+  EXPECT_EQ(world.run(*reactor, names.open("a/b/f", must_create)).error(), ErrorCode::kAlreadyExists);
+  auto file = open("a/b/f", Existence::kMustExist);
+  ASSERT_TRUE(world.run(*reactor, names.remove("a/b/f")).ok());
+  EXPECT_EQ(read(*file, 0, 10), "12345") << "open files outlive their names";
+  EXPECT_FALSE(world.run(*reactor, names.exists("a/b/f")).value());
+}
+
 TEST_F(VirtualDiskTest, SnapshotsBringBackAMoment) {
   auto file = open("f");
   write(*file, 0, "one");
