@@ -163,7 +163,7 @@ struct FetchResponse {
     /// Sorted by first offset; null for readers of uncommitted records.
     std::optional<ArrayView<AbortedTransaction>> aborted_transactions = ArrayView<AbortedTransaction>();
     NodeId preferred_read_replica{-1};
-    Records records;
+    Records records;  ///< where there are none, brokers send empty bytes, not null
 
     template <class Visitor, class... Self>
     static constexpr void fields(Visitor& visit, Self&... self) {
