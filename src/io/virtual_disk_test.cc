@@ -254,6 +254,16 @@ TEST_F(VirtualDiskTest, ReportsPlannedErrorsOnce) {
   EXPECT_TRUE(file->write_now(0, std::span(&piece, 1)).ok());
 }
 
+TEST_F(VirtualDiskTest, MakingARangeResidentTakesTimeAndMayFail) {
+  disk().overwrite("f", 0, as_bytes("abc"));
+  auto file = open("f");
+  const MonotonicTime before = world.now();
+  EXPECT_TRUE(world.run(*reactor, file->make_resident(0, 3)).ok());
+  EXPECT_GE(world.now() - before, disk().options().read.min);
+  disk().fail_next_read("f");
+  EXPECT_EQ(world.run(*reactor, file->make_resident(0, 3)).error(), ErrorCode::kIo);
+}
+
 TEST_F(VirtualDiskTest, FlipsBitsForGood) {
   disk().overwrite("f", 0, as_bytes("abc"));
   disk().flip_bit("f", 8);

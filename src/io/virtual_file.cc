@@ -162,6 +162,21 @@ Result<std::size_t> VirtualFile::read_now(std::uint64_t position, MutableBytes i
   return read_bytes(position, into);
 }
 
+Task<Result<>> VirtualFile::make_resident(std::uint64_t position, std::uint64_t bytes) {
+  const UnderWay under_way(under_way_);
+  Result<> result;
+  DiskOperation::Effect effect = [&] {
+    disk_.world_.trace(kTraceRead, inode_->id ^ position << 20, bytes);
+    if (!disk_.take_fault(path_, &VirtualDisk::PlannedFaults::reads)) return;
+    ++disk_.faults_.reads_failed;
+    result = Error(ErrorCode::kIo, path_ + ": read failed");
+  };
+  DiskOperation::Effect torn = [] {};
+  DiskOperation reading(reactor_, disk_, disk_.options_.read, effect, &torn);
+  PYRALOG_CO_TRY(co_await reading);
+  co_return result;
+}
+
 Result<std::uint64_t> VirtualFile::size() {
   PYRALOG_TRY(enter_in_line());
   return inode_->cache.size();

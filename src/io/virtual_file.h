@@ -78,6 +78,7 @@ class VirtualFile final : public File {
   Task<Result<>> sync() override;
   Task<Result<std::size_t>> read(std::uint64_t position, MutableBytes into) override;
   Result<std::size_t> read_now(std::uint64_t position, MutableBytes into) override;
+  Task<Result<>> make_resident(std::uint64_t position, std::uint64_t bytes) override;
   Result<std::uint64_t> size() override;
   Task<Result<>> truncate(std::uint64_t size) override;
   Task<Result<>> fill_with_zeros(std::uint64_t size) override;
