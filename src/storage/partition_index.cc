@@ -1,20 +1,11 @@
 // Where things are: index look-ups in memory and in files, and the background work that keeps the files.
 #include <algorithm>
 
+#include "io/disk.h"
 #include "io/reactor.h"
 #include "storage/partition_log.h"
 
 namespace pyralog::storage {
-namespace {
-
-/// A missing file is no file.
-Result<SharedFile> or_none(Result<SharedFile> opened) {
-  if (!opened.ok() && opened.error() == ErrorCode::kNotFound) return SharedFile();
-  return opened;
-}
-
-}  // namespace
-
 Segment PartitionLog::segment_at(Offset offset) const noexcept {
   const auto segments = files_.segments();
   const auto after = std::ranges::upper_bound(segments, offset, {}, &Segment::base);
@@ -38,24 +29,23 @@ std::shared_ptr<SegmentIndex> PartitionLog::index_in_memory(Offset base) {
   return nullptr;
 }
 
+io::Task<Result<SharedFile>> PartitionLog::open_index_file(Offset base, FileKind kind, io::Existence existence) {
+  const FileKey key{files_.incarnation(), base, kind};
+  if (SharedFile open = shard_.files.find(key)) co_return open;
+  const std::string path = file_path(directory_path(), base, kind);
+  auto opened = co_await shard_.files.open(key, path, existence);
+  if (opened.ok() || !(opened.error() == ErrorCode::kNotFound)) co_return opened;
+  if (existence == io::Existence::kMustExist) co_return SharedFile();
+  // The partition's first file may well be one of these.
+  PYRALOG_CO_TRY(co_await io::Reactor::current().disk().make_directories(directory_path()));
+  co_return co_await shard_.files.open(key, path, existence);
+}
+
+/// With kMustExist, files that do not exist are null.
 io::Task<Result<PartitionLog::IndexFiles>> PartitionLog::open_index_files(Offset base, io::Existence existence) {
   IndexFiles files;
-  const FileKey sparse{files_.incarnation(), base, FileKind::kIndex};
-  files.sparse = shard_.files.find(sparse);
-  if (files.sparse == nullptr) {
-    std::string path = file_path(directory_path(), base, FileKind::kIndex);
-    PYRALOG_CO_ASSIGN(files.sparse, or_none(co_await shard_.files.open(sparse, std::move(path), existence)));
-  }
-  const FileKey times{files_.incarnation(), base, FileKind::kTimeIndex};
-  files.times = shard_.files.find(times);
-  if (files.times == nullptr) {
-    std::string path = file_path(directory_path(), base, FileKind::kTimeIndex);
-    PYRALOG_CO_ASSIGN(files.times, or_none(co_await shard_.files.open(times, std::move(path), existence)));
-  }
-  // One created where nothing may be created means that the partition's directory does not exist yet.
-  if (existence != io::Existence::kMustExist && (files.sparse == nullptr || files.times == nullptr)) {
-    co_return ErrorCode::kNotFound;
-  }
+  PYRALOG_CO_ASSIGN(files.sparse, co_await open_index_file(base, FileKind::kIndex, existence));
+  PYRALOG_CO_ASSIGN(files.times, co_await open_index_file(base, FileKind::kTimeIndex, existence));
   co_return files;
 }
 

@@ -155,6 +155,7 @@ class PartitionLog {
   Segment segment_at(Offset offset) const noexcept;
   Offset segment_end(Offset base) const noexcept;
   std::shared_ptr<SegmentIndex> index_in_memory(Offset base);
+  io::Task<Result<SharedFile>> open_index_file(Offset base, FileKind kind, io::Existence existence);
   io::Task<Result<IndexFiles>> open_index_files(Offset base, io::Existence existence);
   io::Task<Result<>> complete_index(std::shared_ptr<SegmentIndex> index);
   io::Task<Result<Sealed>> sealed(Offset base);

@@ -72,6 +72,7 @@ io::Task<Result<>> PartitionLog::write_snapshot(ProducerSnapshot snapshot, Round
   const std::vector<std::byte> bytes = snapshot.encode();
   io::Disk& disk = io::Reactor::current().disk();
   io::OpenOptions options{.access = io::Access::kReadWrite, .existence = io::Existence::kMayCreate};
+  PYRALOG_CO_TRY(co_await disk.make_directories(directory_path()));
   std::string path = file_path(directory_path(), snapshot.offset, FileKind::kSnapshot);
   PYRALOG_CO_ASSIGN(const auto file, co_await disk.open(std::move(path), options));
   PYRALOG_CO_TRY(co_await file->truncate(0));
