@@ -152,7 +152,7 @@ def parse():
     parser.add_argument("--warm-up-seconds", type=float, default=10)
     parser.add_argument("--warm-up-requests", type=int, default=60_000, help="warm-up is repeated until this many were answered")
     parser.add_argument("--nice", type=int, help="niceness of server and load, for a machine that others use too (needs root)")
-    parser.add_argument("--warm-gib", type=int, default=4, help="page cache that is touched before anything is measured")
+    parser.add_argument("--warm-gib", type=int, default=8, help="page cache that is touched before anything is measured")
     parser.add_argument("--server-cpu", default="0")
     parser.add_argument("--client-cpu", default="1")
     parser.add_argument("--load", default=LOAD_DEFAULT, help="the load's command line")

@@ -49,6 +49,7 @@ CLIENTS = [
     Client("sarama", ["part:go"], lambda dist: [dist / "go" / "sarama"]),
     Client("big-file", ["kcat", "part:venv"], python_suite("bigfile_suite.py")),
 ]
+READS_FILES = "kafka-tools"
 NAMES = [client.name for client in CLIENTS]
 
 
@@ -63,12 +64,14 @@ def missing(client, dist):
     return None
 
 
-def run_client(client, bootstrap, dist, check):
+def run_client(client, bootstrap, dist, check, data_dir):
     """Runs one suite; prints what it prints; returns (passed, failed, problem)."""
     why = missing(client, dist)
     if why:
         return 0, 0, why
     command = [str(part) for part in client.command(dist)] + ["--bootstrap", bootstrap] + (["--check", check] if check else [])
+    if client.name == READS_FILES and data_dir:
+        command += ["--data-dir", str(data_dir)]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                errors="replace", start_new_session=True)
     timed_out = []
@@ -99,13 +102,13 @@ def run_client(client, bootstrap, dist, check):
     return passed, failed, None
 
 
-def run_clients(arguments, bootstrap):
+def run_clients(arguments, bootstrap, data_dir=None):
     chosen = arguments.only.split(",") if arguments.only else NAMES
     results = []
     for client in CLIENTS:
         if client.name in chosen:
             started = time.monotonic()
-            results.append((client.name, *run_client(client, bootstrap, arguments.clients, arguments.check),
+            results.append((client.name, *run_client(client, bootstrap, arguments.clients, arguments.check, data_dir),
                             time.monotonic() - started))
     print()
     good = True
@@ -122,7 +125,7 @@ def run_on_server(arguments, work):
     if arguments.server_binary:
         server = servers.PyralogServer(work, arguments.server_binary)
         with server.start():
-            good = run_clients(arguments, server.bootstrap)
+            good = run_clients(arguments, server.bootstrap, server.data_dir)
             ended = server.process.poll()
             if ended is not None:
                 print(f"FAILED the server ended with status {ended} during the run; log: {server.log_path}")
@@ -133,7 +136,7 @@ def run_on_server(arguments, work):
     with servers.KafkaServer(work, libs, advertise=narrow.bootstrap if narrow else None).start() as server:
         if narrow:
             narrow.upstream = server.bootstrap
-        good = run_clients(arguments, narrow.bootstrap if narrow else server.bootstrap)
+        good = run_clients(arguments, narrow.bootstrap if narrow else server.bootstrap, server.data_dir)
     if narrow:
         for (key, version), count in sorted(collections.Counter(narrow.refused).items()):
             print(f"NOTE API {key} version {version} is not offered and was asked for {count} times")

@@ -28,8 +28,8 @@ TOOLS = "org.apache.kafka.tools."
 
 
 class Tools:
-    def __init__(self, bootstrap, libs, suite):
-        self.bootstrap, self.libs, self.suite = bootstrap, libs, suite
+    def __init__(self, bootstrap, libs, suite, data_dir):
+        self.bootstrap, self.libs, self.suite, self.data_dir = bootstrap, libs, suite, data_dir
         self.prefix = f"tools-{uuid.uuid4().hex[:6]}"
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="kafka-tools-"))
         (self.work / "log4j2.properties").write_text(LOGGING)
@@ -64,6 +64,8 @@ class Tools:
         for name in ("topics", "produce_and_consume", "codecs", "configs", "get_offsets", "delete_records", "log_dirs",
                      "cluster", "errors"):
             self.suite.check(f"tools/{name}", getattr(self, name))
+        if self.data_dir:
+            self.suite.check("tools/dump_log", self.dump_log)
 
     def topics(self):
         topic = self.new_topic("--partitions", "3", "--config", "retention.ms=1000000")
@@ -137,6 +139,28 @@ class Tools:
         sizes = [p["size"] for directory in broker["logDirs"] for p in directory["partitions"] if p["partition"] == f"{topic}-0"]
         expect(len(sizes) == 1 and sizes[0] > 5000, f"sizes given: {sizes}")
 
+    def dump_log(self):
+        """Kafka's own tool reads the segment files: on disk, too, a batch is Kafka's batch."""
+        topic = self.new_topic()
+        lines = [f"line {i}" for i in range(100)]
+        for codec in ("none", "lz4"):
+            self.produce(topic, lines, "--compression-codec", codec)
+
+        def dumped():
+            # Written behind what was acknowledged; Kafka names the folder TOPIC-0, Pyralog TOPIC~ID/0.
+            files = [path for path in pathlib.Path(self.data_dir).rglob("*.log") if topic in str(path)]
+            if len(files) != 1 or files[0].stat().st_size == 0:
+                return None
+            printed = self.tool(TOOLS + "DumpLogSegments", "--files", str(files[0]), "--print-data-log", bootstrap=False)
+            found = re.findall(r"^\| offset: (\d+) .* payload: (.*)$", printed, re.M)
+            return printed if len(found) == 200 else None
+
+        printed = wait_until(dumped, "200 records in the segment file")
+        found = re.findall(r"^\| offset: (\d+) .* payload: (.*)$", printed, re.M)
+        expect_equal([int(offset) for offset, _ in found], list(range(200)), "offsets in the file")
+        expect_equal([payload for _, payload in found], lines * 2, "records in the file")
+        expect("isvalid: false" not in printed, "a checksum that does not match")
+
     def cluster(self):
         expect(re.search(r"Cluster ID: \S+", self.tool(TOOLS + "ClusterTool", "cluster-id")), "no cluster id")
         printed = self.tool(TOOLS + "BrokerApiVersionsCommand")
@@ -155,9 +179,10 @@ def main():
     parser.add_argument("--bootstrap", required=True)
     parser.add_argument("--libs", required=True, help="the folder of Kafka's jars")
     parser.add_argument("--check")
+    parser.add_argument("--data-dir", help="the server's data directory, for what reads its files")
     arguments = parser.parse_args()
     suite = Suite("kafka-tools", arguments.check)
-    Tools(arguments.bootstrap, os.path.abspath(arguments.libs), suite).run()
+    Tools(arguments.bootstrap, os.path.abspath(arguments.libs), suite, arguments.data_dir).run()
     sys.exit(suite.finish())
 
 
