@@ -1,0 +1,20 @@
+#include "server/answer_memory.h"
+
+namespace pyralog::server {
+namespace {
+
+constexpr std::size_t kSharedChunkBytes = 64u << 10;
+constexpr std::size_t kSharedBytesMax = 8u << 10;
+
+}  // namespace
+
+Slice allocate_answer(std::size_t bytes) {
+  if (bytes > kSharedBytesMax) return Slice::allocate(bytes);
+  thread_local Slice shared;
+  if (shared.size() < bytes) shared = Slice::allocate(kSharedChunkBytes);
+  Slice answer = shared.part(0, bytes);
+  shared = shared.part(bytes, shared.size() - bytes);
+  return answer;
+}
+
+}  // namespace pyralog::server

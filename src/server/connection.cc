@@ -1,0 +1,176 @@
+#include "server/connection.h"
+
+#include <spdlog/spdlog.h>
+
+#include "server/request_dispatch.h"
+#include "server/send_range.h"
+#include "server/shard.h"
+
+namespace pyralog::server {
+namespace {
+
+// What one write gathers at most; more waits for the next one, so that a slow reader's answers stay few in memory.
+constexpr std::size_t kWriteBytesMax = 1u << 20;
+
+// Activity is noted by a timer that looks back, not by one that is set again for each request.
+Duration idle_check_interval(Duration idle_max) { return idle_max / 4 + std::chrono::milliseconds(1); }
+
+}  // namespace
+
+KafkaConnection::KafkaConnection(Shard& shard, const ListenerInfo& listener, std::unique_ptr<io::Connection> socket)
+    : shard_(shard),
+      listener_(listener),
+      socket_(std::move(socket)),
+      frames_(shard.limits().frame_bytes_max),
+      idle_timer_(shard.reactor(), [this] { check_idle(); }),
+      last_activity_(shard.reactor().now()) {}
+
+KafkaConnection::~KafkaConnection() = default;
+
+io::Task<> KafkaConnection::run() {
+  idle_timer_.arm_after(idle_check_interval(shard_.limits().connection_idle_max));
+  scope_.spawn(write_loop());
+  co_await read_loop();
+  reading_ended_ = true;
+  answer_ready_.notify_all();
+  // What was asked before the client stopped sending is still answered; requests that wait for data are cut short.
+  waits_.abort();
+  while (unfinished_ > 0) co_await room_.wait();
+  co_await scope_.close();
+  idle_timer_.cancel();
+  socket_->close();
+}
+
+void KafkaConnection::close() noexcept {
+  waits_.abort();
+  socket_->close();
+}
+
+void KafkaConnection::check_idle() {
+  const Duration idle_max = shard_.limits().connection_idle_max;
+  if (pending_.empty() && shard_.reactor().now() - last_activity_ >= idle_max) {
+    socket_->close();
+    return;
+  }
+  idle_timer_.arm_after(idle_check_interval(idle_max));
+}
+
+io::Task<> KafkaConnection::read_loop() {
+  for (;;) {
+    auto frame = frames_.next();
+    if (!frame.ok()) {
+      ++shard_.metrics().frames_malformed;
+      spdlog::warn("kafka: {}: closing: frame refused: {}", socket_->peer().to_string(), frame.error().to_string());
+      co_return;
+    }
+    if (frame->has_value()) {
+      if (!co_await accept_frame(std::move(**frame))) co_return;
+      continue;
+    }
+    auto more = co_await read_more();
+    if (!more.ok()) co_return;
+  }
+}
+
+io::Task<Result<>> KafkaConnection::read_more() {
+  for (;;) {
+    auto got = socket_->try_read(frames_.prepare());
+    if (!got.ok()) co_return std::move(got).error();
+    if (got->has_value()) {
+      if (**got == 0) co_return ErrorCode::kConnectionClosed;
+      frames_.commit(**got);
+      last_activity_ = shard_.reactor().now();
+      co_return Result<>();
+    }
+    frames_.release_if_empty();
+    co_await socket_->readable();
+  }
+}
+
+io::Task<bool> KafkaConnection::accept_frame(Slice frame) {
+  const MonotonicTime received = shard_.reactor().now();
+  const auto& limits = shard_.limits();
+  while (pending_.size() >= limits.requests_pipelined_max || pending_bytes_ >= limits.pipelined_bytes_max) {
+    if (co_await room_.wait(waits_) == io::WaitOutcome::kAborted) co_return false;
+  }
+  const bool concurrent = may_run_beside_others(frame.view());
+  if (!concurrent) {
+    while (unfinished_ > 0) co_await room_.wait();
+  }
+  Pending& pending = *pending_.emplace_back(std::make_unique<Pending>());
+  pending.request_bytes = frame.size();
+  pending_bytes_ += frame.size();
+  ++unfinished_;
+  if (concurrent) {
+    scope_.spawn(serve(pending, std::move(frame), received));
+  } else {
+    co_await serve(pending, std::move(frame), received);
+  }
+  co_return !reading_ended_;
+}
+
+io::Task<> KafkaConnection::serve(Pending& pending, Slice frame, MonotonicTime received) {
+  ++shard_.metrics().requests_in_flight;
+  Request request(shard_, *this, std::move(frame), received);
+  Result<Answer> answer = co_await dispatch(request);
+  --shard_.metrics().requests_in_flight;
+  if (answer.ok()) {
+    pending.pieces = std::move(answer->pieces);
+  } else {
+    // The stream cannot go on in step: end it, so that the client sees an error rather than a wrong answer.
+    spdlog::warn("kafka: {}: closing: request {} v{} refused: {}", socket_->peer().to_string(), static_cast<int>(request.head.header.api_key),
+                 request.version().value, answer.error().to_string());
+    reading_ended_ = true;
+    socket_->close();
+  }
+  finish(pending);
+}
+
+void KafkaConnection::finish(Pending& pending) {
+  pending.done = true;
+  --unfinished_;
+  if (&pending == pending_.front().get()) answer_ready_.notify_one();
+  if (unfinished_ == 0) room_.notify_all();
+}
+
+io::Task<> KafkaConnection::write_loop() {
+  std::vector<OutPiece> batch;
+  for (;;) {
+    while (pending_.empty() || !pending_.front()->done) {
+      if (reading_ended_ && pending_.empty()) co_return;
+      co_await answer_ready_.wait();
+    }
+    std::size_t bytes = 0;
+    while (!pending_.empty() && pending_.front()->done && bytes < kWriteBytesMax) {
+      Pending& first = *pending_.front();
+      for (OutPiece& piece : first.pieces) {
+        bytes += piece_bytes(piece);
+        batch.push_back(std::move(piece));
+      }
+      pending_bytes_ -= first.request_bytes;
+      pending_.pop_front();
+    }
+    room_.notify_all();
+    if (!batch.empty() && !(co_await write_pieces(std::exchange(batch, {}))).ok()) socket_->close();
+    last_activity_ = shard_.reactor().now();
+  }
+}
+
+io::Task<Result<>> KafkaConnection::write_pieces(std::vector<OutPiece> pieces) {
+  std::vector<ByteView> views;
+  for (std::size_t i = 0; i < pieces.size();) {
+    if (auto* range = std::get_if<storage::FileRange>(&pieces[i])) {
+      PYRALOG_CO_TRY(co_await send_range(*socket_, std::move(*range)));
+      ++i;
+      continue;
+    }
+    views.clear();
+    for (; i < pieces.size() && std::holds_alternative<Slice>(pieces[i]); ++i) {
+      views.push_back(std::get<Slice>(pieces[i]).view());
+    }
+    PYRALOG_CO_TRY(co_await io::write_all(*socket_, views));
+  }
+  co_return Result<>();
+}
+
+}  // namespace pyralog::server

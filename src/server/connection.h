@@ -1,0 +1,70 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+
+#include "io/network.h"
+#include "io/sync.h"
+#include "io/task_scope.h"
+#include "protocol/kafka/frame_reader.h"
+#include "server/request.h"
+
+namespace pyralog::server {
+
+struct ListenerInfo;
+
+/// One client connection, on the shard that accepted it. Produce requests are started as they arrive and run at the same
+/// time; any other request waits until all before it have been answered, and holds back what follows (as Kafka does, where
+/// a long poll blocks its connection). Answers leave in the order of the requests, all that are ready in one write.
+class KafkaConnection {
+ public:
+  KafkaConnection(Shard& shard, const ListenerInfo& listener, std::unique_ptr<io::Connection> socket);
+  ~KafkaConnection();
+
+  /// Serves until the client leaves, breaks the protocol, or `close` is called. Nothing of it runs on afterwards.
+  io::Task<> run();
+
+  /// Ends the connection soon. Requests already with a partition run to their end unseen.
+  void close() noexcept;
+
+  const ListenerInfo& listener() const noexcept { return listener_; }
+  io::Connection& socket() noexcept { return *socket_; }
+  /// Fires when nobody waits for answers any more: requests that wait for something end their waits.
+  io::AbortSource& waits() noexcept { return waits_; }
+
+ private:
+  /// A place in the order of answers.
+  struct Pending {
+    std::vector<OutPiece> pieces;
+    std::size_t request_bytes = 0;
+    bool done = false;
+  };
+
+  io::Task<> read_loop();
+  io::Task<Result<>> read_more();
+  io::Task<bool> accept_frame(Slice frame);
+  io::Task<> serve(Pending& pending, Slice frame, MonotonicTime received);
+  io::Task<Result<Answer>> answer(Request& request);
+  void finish(Pending& pending);
+  io::Task<> write_loop();
+  io::Task<Result<>> write_pieces(std::vector<OutPiece> pieces);
+  void note_activity();
+  void check_idle();
+
+  Shard& shard_;
+  const ListenerInfo& listener_;
+  std::unique_ptr<io::Connection> socket_;
+  protocol::FrameReader frames_;
+  std::deque<std::unique_ptr<Pending>> pending_;
+  std::size_t pending_bytes_ = 0;     // request bytes of pending_
+  std::size_t unfinished_ = 0;        // entries of pending_ that are not done
+  io::WaitList answer_ready_;         // the first of pending_ is done, or reading has ended
+  io::WaitList room_;                 // pending_ became shorter, or unfinished_ became 0
+  io::AbortSource waits_;
+  io::TaskScope scope_;
+  io::Timer idle_timer_;
+  MonotonicTime last_activity_;
+  bool reading_ended_ = false;
+};
+
+}  // namespace pyralog::server

@@ -1,0 +1,166 @@
+#include "server/node_directory.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <sstream>
+#include <toml++/toml.h>
+
+#include "storage/read_bytes.h"
+
+namespace pyralog::server {
+namespace {
+
+constexpr std::uint64_t kIdentityBytesMax = 64u << 10;
+
+std::optional<Uuid> parse_uuid(std::string_view hex) {
+  Uuid uuid;
+  if (hex.size() != 2 * uuid.bytes.size()) return std::nullopt;
+  for (std::size_t i = 0; i < hex.size(); ++i) {
+    const char c = hex[i];
+    const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    if (digit < 0) return std::nullopt;
+    uuid.bytes[i / 2] = static_cast<std::uint8_t>(uuid.bytes[i / 2] << 4 | digit);
+  }
+  return uuid;
+}
+
+std::string hex(const Uuid& uuid) {
+  std::string text;
+  for (const std::uint8_t byte : uuid.bytes) text += fmt::format("{:02x}", byte);
+  return text;
+}
+
+/// toml++ throws; nothing of that leaves this function.
+Result<toml::table> parse_table(std::string_view text) {
+  try {
+    return toml::parse(text);
+  } catch (const toml::parse_error& error) {
+    return Error(ErrorCode::kCorrupt, std::string(error.description()));
+  }
+}
+
+Result<NodeIdentity> parse_identity(std::string_view text) {
+  PYRALOG_ASSIGN(const toml::table table, parse_table(text));
+  const auto version = table["format_version"].value<std::int64_t>();
+  if (!version.has_value()) return Error(ErrorCode::kCorrupt, "format_version is missing");
+  if (*version > NodeIdentity::kFormatVersion) {
+    return Error(ErrorCode::kUnsupportedVersion,
+                 fmt::format("written in format {} by a later release; this one reads up to {}", *version,
+                             NodeIdentity::kFormatVersion));
+  }
+  const auto node = table["node_id"].value<std::int64_t>();
+  const auto disk = parse_uuid(table["disk_uuid"].value_or(std::string_view()));
+  const auto shards = table["shards"].value<std::int64_t>();
+  if (!node.has_value() || *node < 0 || *node > INT32_MAX || !disk.has_value() || !shards.has_value() || *shards < 1 ||
+      *shards > UINT16_MAX) {
+    return Error(ErrorCode::kCorrupt, "node_id, disk_uuid or shards is missing or wrong");
+  }
+  NodeIdentity identity{.node = NodeId(static_cast<std::int32_t>(*node)), .disk_uuid = *disk};
+  identity.shards = static_cast<std::uint32_t>(*shards);
+  if (const auto cluster = table["cluster_id"].value<std::string_view>()) {
+    const auto uuid = parse_uuid(*cluster);
+    if (!uuid.has_value()) return Error(ErrorCode::kCorrupt, "cluster_id is wrong");
+    identity.cluster_id = *uuid;
+  }
+  return identity;
+}
+
+std::string render(const NodeIdentity& identity) {
+  std::string text = fmt::format(
+      "# The identity of this data directory. Written by pyralog; do not edit or copy.\n"
+      "format_version = {}\nnode_id = {}\ndisk_uuid = \"{}\"\nshards = {}\n",
+      NodeIdentity::kFormatVersion, identity.node.value, hex(identity.disk_uuid), identity.shards);
+  if (!identity.cluster_id.is_zero()) text += fmt::format("cluster_id = \"{}\"\n", hex(identity.cluster_id));
+  return text;
+}
+
+}  // namespace
+
+io::Task<Result<std::unique_ptr<NodeDirectory>>> NodeDirectory::open(io::Disk& disk, std::string path,
+                                                                     std::optional<NodeId> node, std::uint32_t shards,
+                                                                     Random& random) {
+  if (auto made = co_await disk.make_directories(path); !made.ok()) {
+    co_return made.error().with_context("data directory " + path + " cannot be made");
+  }
+  std::unique_ptr<NodeDirectory> directory(new NodeDirectory(disk, std::move(path)));
+  auto lock = co_await disk.lock_directory(directory->path_);
+  if (!lock.ok()) co_return lock.error().with_context("data directory " + directory->path_);
+  directory->lock_ = std::move(*lock);
+  PYRALOG_CO_ASSIGN(const bool exists, co_await disk.exists(directory->file()));
+  if (exists) {
+    PYRALOG_CO_TRY(co_await directory->read());
+  } else {
+    PYRALOG_CO_TRY(co_await directory->found(node, shards, random));
+  }
+  const NodeIdentity& identity = directory->identity_;
+  if (node.has_value() && *node != identity.node) {
+    co_return Error(ErrorCode::kForeign, fmt::format("data directory {} is node {}'s, not node {}'s: use that id or another "
+                                                     "directory",
+                                                     directory->path_, identity.node.value, node->value));
+  }
+  if (shards != identity.shards) {
+    co_return Error(ErrorCode::kInvalidArgument,
+                    fmt::format("data directory {} is divided among {} shards, not {}: leave node.shards unset, or set it to "
+                                "{}",
+                                directory->path_, identity.shards, shards, identity.shards));
+  }
+  co_return std::move(directory);
+}
+
+io::Task<Result<>> NodeDirectory::read() {
+  auto bytes = co_await storage::read_whole_file(disk_, file(), kIdentityBytesMax);
+  if (!bytes.ok()) co_return bytes.error().with_context(file());
+  auto identity = parse_identity(as_text(bytes->view()));
+  if (!identity.ok()) co_return identity.error().with_context(file());
+  identity_ = *identity;
+  co_return Result<>();
+}
+
+io::Task<Result<>> NodeDirectory::found(std::optional<NodeId> node, std::uint32_t shards, Random& random) {
+  PYRALOG_CO_ASSIGN(const auto entries, co_await disk_.list(path_));
+  for (const auto& entry : entries) {
+    if (entry.name == "journal" || entry.name == "logs" || entry.name == "meta") {
+      co_return Error(ErrorCode::kForeign, fmt::format("data directory {} holds \"{}\" but no node.toml: restore that file, "
+                                                       "or use an empty directory",
+                                                       path_, entry.name));
+    }
+  }
+  identity_ = {.node = node.value_or(NodeId(1)), .disk_uuid = random.uuid(), .shards = shards};
+  co_return co_await write();
+}
+
+io::Task<Result<>> NodeDirectory::join_cluster(const Uuid& cluster_id) {
+  if (identity_.cluster_id == cluster_id) co_return Result<>();
+  if (!identity_.cluster_id.is_zero()) {
+    co_return Error(ErrorCode::kForeign, fmt::format("data directory {} belongs to cluster {}, its metadata to cluster {}",
+                                                     path_, identity_.cluster_id.to_string(), cluster_id.to_string()));
+  }
+  identity_.cluster_id = cluster_id;
+  co_return co_await write();
+}
+
+io::Task<Result<>> NodeDirectory::write() {
+  const std::string text = render(identity_);
+  const std::string temporary = file() + ".new";
+  io::OpenOptions options{.existence = io::Existence::kMayCreate};
+  {
+    PYRALOG_CO_ASSIGN(auto opened, co_await disk_.open(temporary, options));
+    PYRALOG_CO_TRY(co_await opened->truncate(0));
+    std::vector<ByteView> pieces{as_bytes(text)};
+    PYRALOG_CO_TRY(co_await opened->write_and_sync(0, std::move(pieces)));
+  }
+  PYRALOG_CO_TRY(co_await disk_.rename(temporary, file()));
+  co_return co_await disk_.sync_directory(path_);
+}
+
+std::optional<std::uint32_t> recorded_shards(const std::string& directory) {
+  std::ifstream file(directory + "/node.toml");
+  std::stringstream text;
+  text << file.rdbuf();
+  if (!file) return std::nullopt;
+  const auto identity = parse_identity(text.str());
+  return identity.ok() ? std::optional(identity->shards) : std::nullopt;
+}
+
+}  // namespace pyralog::server

@@ -1,0 +1,150 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "cluster/log_settings.h"
+#include "cluster/metadata_image.h"
+#include "io/network.h"
+#include "io/reactor.h"
+#include "io/sync.h"
+#include "io/task_scope.h"
+#include "record/compression.h"
+#include "server/connection.h"
+#include "server/data_watch.h"
+#include "server/fetch_session.h"
+#include "server/node_info.h"
+#include "server/shard_metrics.h"
+#include "storage/file_cache.h"
+#include "storage/partition_log.h"
+#include "storage/shard_store.h"
+
+namespace pyralog::server {
+
+class Controller;
+class Node;
+
+/// A log's settings as they are in force, shared by its partitions on a shard.
+struct LogRules {
+  cluster::LogSettings settings;
+  std::shared_ptr<const storage::LogSettings> storage;  ///< the part that storage honours
+};
+
+/// One partition that this node leads, on its shard.
+struct Partition {
+  LogId log;
+  PartitionIndex index;
+  std::shared_ptr<const LogRules> rules;
+  std::unique_ptr<storage::PartitionLog> data;
+  WatchList watchers;     ///< fetches that wait for its high watermark to move
+  std::size_t users = 0;  ///< requests at work on it; see PartitionUse
+  io::AbortSource removal;  ///< ends its users' waits
+  bool removed = false;   ///< its log is being deleted: no new users
+  io::WaitList unused;
+};
+
+/// A core's share of the node: its partitions, connections, caches and store. All members are for the shard's own thread;
+/// other shards reach it with `io::call_on(shard.reactor(), …)`.
+class Shard {
+ public:
+  Shard(Node& node, io::Reactor& reactor);
+  ~Shard();
+  Shard(const Shard&) = delete;
+
+  io::Reactor& reactor() noexcept { return reactor_; }
+  ShardId id() const noexcept { return reactor_.shard(); }
+  Node& node() noexcept { return node_; }
+  const NodeInfo& info() const noexcept;
+  const RequestLimits& limits() const noexcept { return info().limits; }
+  ShardMetrics& metrics() noexcept { return metrics_; }
+  storage::ShardStore& store() noexcept { return *store_; }
+  FetchSessions& sessions() noexcept { return *sessions_; }
+  storage::LogShard& logs() noexcept { return *logs_; }
+  record::Decompressor& decompressor() noexcept { return decompressor_; }
+  /// Never fires while requests run: for waits that only the store's failure or a deadline may cut short.
+  io::AbortSource& store_failed() noexcept { return store_failed_; }
+  io::Semaphore& request_memory() noexcept { return *request_memory_; }
+
+  /// The metadata that this shard acts on. Never null once the node serves.
+  const cluster::ImagePtr& image() const noexcept { return image_; }
+  /// This node's settings below those of a log, as they are now.
+  cluster::NodeLayers layers() const;
+  /// What `layers` amounts to: the value in force for each node property that is set.
+  cluster::Settings node_settings() const;
+  /// Null if the partition is not (or no longer) here.
+  Partition* find(Incarnation incarnation) noexcept;
+  const std::unordered_map<Incarnation, std::unique_ptr<Partition>>& partitions() const noexcept { return partitions_; }
+
+  /// Recovers the shard's part of the data directory.
+  io::Task<Result<>> open_store(storage::StoreOptions options);
+  /// Makes partitions as `image` says: opens, creates and removes. For the start, before the node serves.
+  io::Task<Result<>> adopt_image(cluster::ImagePtr image);
+  /// Takes a new image, and does what `command`, which led to it, asks of this shard's partitions.
+  io::Task<Result<>> apply(cluster::ImagePtr image, const cluster::Command& command);
+
+  /// Accepts Kafka connections from `listener` until stop.
+  void serve(std::unique_ptr<io::Listener> listener, const ListenerInfo& info);
+  /// Starts the periodic work: retention, expiry of producers.
+  void start_housekeeping();
+  /// Ends connections and background work. Partitions and store stay.
+  io::Task<> stop_serving();
+  io::Task<Result<>> close_store();
+
+  /// A fresh producer id, from a block that the metadata log handed to this shard.
+  io::Task<Result<ProducerId>> next_producer_id();
+
+ private:
+  io::Task<> accept_loop(io::Listener& listener, const ListenerInfo& info);
+  io::Task<> run_connection(std::unique_ptr<io::Connection> socket, const ListenerInfo& info);
+  bool admit(const std::string& address);
+  io::Task<> housekeeping_loop();
+  io::Task<> watch_store();
+  /// Makes the partitions of `log` that belong here and are not there yet.
+  io::Task<Result<>> create_missing(cluster::LogPtr log);
+  io::Task<> create_partition(storage::PartitionSpec spec, cluster::LogPtr log, PartitionIndex index, Result<>& outcome);
+  io::Task<> retain_all();
+  io::Task<> remove_partition(Incarnation incarnation);
+  io::Task<Result<>> refresh_settings(cluster::LogPtr log);
+  void lead_all();
+  void install(const cluster::LogPtr& log, PartitionIndex index, storage::PartitionFiles& files);
+  io::Task<Result<>> take_producer_ids();
+  bool owns(const cluster::PartitionMetadata& partition) const noexcept;
+  std::shared_ptr<const LogRules> rules_of(const cluster::LogMetadata& log);
+
+  Node& node_;
+  io::Reactor& reactor_;
+  std::unique_ptr<storage::FileCache> files_;
+  std::unique_ptr<storage::ShardStore> store_;
+  std::unique_ptr<storage::LogShard> logs_;
+  cluster::ImagePtr image_;
+  std::unordered_map<Incarnation, std::unique_ptr<Partition>> partitions_;
+  std::unordered_map<LogId, std::weak_ptr<const LogRules>> rules_;
+  std::unique_ptr<FetchSessions> sessions_;
+  std::unique_ptr<io::Semaphore> request_memory_;
+  record::Decompressor decompressor_;
+  storage::ClockGuard clock_guard_;
+  io::AbortSource store_failed_;
+  ShardMetrics metrics_;
+  std::vector<std::unique_ptr<io::Listener>> listeners_;
+  std::unordered_set<KafkaConnection*> connections_;
+  std::unordered_map<std::string, std::size_t> connections_by_address_;
+  ProducerId producer_id_next_{0};
+  ProducerId producer_id_end_{0};
+  io::Semaphore producer_id_lock_{1};
+  io::TaskScope scope_;
+};
+
+/// The storage identity of the metadata log. Always on shard 0, never given to a log's partition.
+inline constexpr Incarnation kMetadataIncarnation{0xFFFF'FFFF'FFFF'FFFFull};
+
+/// The shard that a partition lives on.
+constexpr ShardId shard_of(Incarnation incarnation, std::size_t shard_count) noexcept {
+  if (incarnation == kMetadataIncarnation) return ShardId(0);
+  return ShardId(static_cast<std::uint32_t>(incarnation.value % shard_count));
+}
+
+}  // namespace pyralog::server

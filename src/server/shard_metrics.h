@@ -1,0 +1,34 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "core/latency_histogram.h"
+
+namespace pyralog::server {
+
+/// What one shard counts. Written by its own thread only; `/metrics` asks each shard for a copy.
+struct ShardMetrics {
+  static constexpr std::size_t kApiKeysMax = 128;
+
+  LatencyHistogram produce_latency;  ///< from the frame's last byte to the answer ready to send
+  LatencyHistogram fetch_latency;    ///< the same, waiting for data included
+  std::array<std::uint64_t, kApiKeysMax> requests{};        ///< by API key
+  std::array<std::uint64_t, kApiKeysMax> request_errors{};  ///< requests that ended the connection, by API key
+
+  std::uint64_t produce_bytes = 0;
+  std::uint64_t produce_records = 0;
+  std::uint64_t produce_batches = 0;
+  std::uint64_t produce_refused = 0;
+  std::uint64_t fetch_bytes = 0;
+  std::uint64_t fetch_waits = 0;  ///< fetches that had to wait for data
+
+  std::uint64_t connections_accepted = 0;
+  std::uint64_t connections_refused = 0;  ///< beyond a connection limit
+  std::uint64_t connections_open = 0;
+  std::uint64_t requests_in_flight = 0;
+  std::uint64_t frames_malformed = 0;
+  std::uint64_t budget_waits = 0;  ///< frames that waited for the request memory budget
+};
+
+}  // namespace pyralog::server
