@@ -40,7 +40,8 @@ class ConfluentAdapter(spec.Adapter):
 
     def topics(self, topic=None):
         listed = refusals(self.admin.list_topics, timeout=WAIT_SECONDS_MAX).topics
-        return {name: len(topic.partitions) for name, topic in listed.items() if topic.error is None}
+        return {name: len(topic.partitions) for name, topic in listed.items()
+                if topic.error is None and all(p.leader >= 0 for p in topic.partitions.values())}
 
     def add_partitions(self, topic, total):
         self.result(self.admin.create_partitions([NewPartitions(topic, total)]))

@@ -136,7 +136,12 @@ class Spec:
         return topic
 
     def wait_for_leaders(self, topic, partitions):
-        """A topic that was just made may not be led yet: Kafka says so with retriable codes, and answers within moments."""
+        """A topic that was just made may not be led yet: Kafka says so with retriable codes, and answers within moments.
+
+        It is listed first, because librdkafka remembers for half a minute that a topic it asked for by name was not there.
+        """
+        wait_until(lambda: self.adapter.topics().get(topic) == partitions, f"{topic} is listed")
+
         def led():
             try:
                 return all(self.adapter.offsets(topic, p) == (0, 0) for p in range(partitions))
