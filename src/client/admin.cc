@@ -64,7 +64,8 @@ io::Task<Result<>> delete_log(ClusterClient& cluster, std::string name) {
 
 io::Task<Result<>> grow_log(ClusterClient& cluster, std::string name, std::int32_t partitions) {
   PYRALOG_CO_ASSIGN(const auto connection, co_await cluster.controller_connection());
-  const std::vector<CreatePartitionsRequest::Topic> topics{{.name = name, .count = partitions, .assignments = std::nullopt}};
+  const std::vector<CreatePartitionsRequest::Topic> topics{
+      {.name = name, .count = partitions, .assignments = std::nullopt}};
   const CreatePartitionsRequest request{.topics = topics, .timeout_ms = kTimeoutMs};
   PYRALOG_CO_ASSIGN(const auto reply,
                     (co_await connection->call<CreatePartitionsRequest, CreatePartitionsResponse>(request)));

@@ -26,7 +26,10 @@ BrokerConnection::~BrokerConnection() = default;
 
 io::Task<Result<std::unique_ptr<BrokerConnection>>> BrokerConnection::connect(io::Endpoint server, Options options) {
   auto socket = co_await io::Reactor::current().network().connect(server, options.connect_timeout);
-  if (!socket.ok()) co_return socket.error().with_context("cannot connect to " + server.to_string());
+  if (!socket.ok()) {
+    const bool names_server = socket.error().detail().find(server.to_string()) != std::string::npos;
+    co_return socket.error().with_context(names_server ? "cannot connect" : "cannot connect to " + server.to_string());
+  }
   std::unique_ptr<BrokerConnection> connection(
       new BrokerConnection(std::move(server), std::move(options), std::move(*socket)));
   connection->scope_.spawn(connection->read_loop());

@@ -89,9 +89,10 @@ io::Task<Result<LogInfo>> ClusterClient::describe_log(std::string name, AutoCrea
     std::vector<std::string> names{name};
     auto cluster = co_await ask_metadata(std::move(names), auto_creation);
     // A log that is being created answers LEADER_NOT_AVAILABLE; the failure says so when the wait is over.
-    const bool pending = cluster.ok() ? !has_leaders(cluster->logs.front())
-                                      : is_retriable(cluster.error().code()) ||
-                                            (auto_creation == AutoCreation::kAllowed && cluster.error() == ErrorCode::kNotFound);
+    const bool pending = cluster.ok()
+                             ? !has_leaders(cluster->logs.front())
+                             : is_retriable(cluster.error().code()) ||
+                                   (auto_creation == AutoCreation::kAllowed && cluster.error() == ErrorCode::kNotFound);
     if (!pending || reactor.now() >= deadline) {
       if (!cluster.ok()) co_return std::move(cluster).error();
       co_return std::move(cluster->logs.front());

@@ -30,8 +30,9 @@ struct FetchedPartition {
   ByteView records;  ///< inside `frame`; empty if nothing came
 };
 
-/// Reads partitions of one log from given positions on, following their leaders. One fetch per node is under way while the
-/// caller looks at earlier answers. A server that goes away is waited for, up to kLostMax. Lives on one shard; `cluster` outlives it.
+/// Reads partitions of one log from given positions on, following their leaders. One fetch per node is under way while
+/// the caller looks at earlier answers. A server that goes away is waited for, up to kLostMax. Lives on one shard;
+/// `cluster` outlives it.
 class LogReader {
  public:
   static constexpr Duration kLostMax = std::chrono::seconds(30);

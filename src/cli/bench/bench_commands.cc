@@ -1,0 +1,182 @@
+#include "cli/bench/bench_commands.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "cli/bench/fetch_load.h"
+#include "cli/bench/load_report.h"
+#include "cli/bench/produce_load.h"
+#include "client/admin.h"
+
+namespace pyralog::cli {
+namespace {
+
+using client::ClusterClient;
+
+constexpr Duration kDrainMax = std::chrono::seconds(30);
+
+Duration seconds(double count) { return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(count)); }
+double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+io::Task<Result<client::LogInfo>> find_log(ClusterClient& cluster, const LoadOptions& options) {
+  if (options.create) {
+    client::LogSpec spec{.name = options.log, .partitions = options.partitions.value_or(1), .settings = options.settings};
+    Result<> created = co_await client::create_log(cluster, std::move(spec));
+    if (!created.ok() && created.error() != ErrorCode::kAlreadyExists) co_return std::move(created).error();
+  }
+  PYRALOG_CO_ASSIGN(client::LogInfo log, co_await cluster.describe_log(options.log));
+  const auto wanted =
+      static_cast<std::size_t>(options.partitions.value_or(static_cast<std::int32_t>(log.partitions.size())));
+  if (log.partitions.size() < wanted) {
+    co_return Error(ErrorCode::kOutOfRange,
+                    fmt::format("log {} has {} partitions, not {}", log.name, log.partitions.size(), wanted));
+  }
+  log.partitions.resize(wanted);
+  co_return std::move(log);
+}
+
+LoadWindow window_from_now(const LoadOptions& options) {
+  const MonotonicTime start = io::Reactor::current().now();
+  const MonotonicTime measured = start + seconds(options.warmup_seconds);
+  return {.start = start, .measured = measured, .end = measured + seconds(options.seconds)};
+}
+
+io::Task<> sleep_until(MonotonicTime time) {
+  io::AbortSource never;
+  (void)co_await io::sleep_for(time - io::Reactor::current().now(), never);
+}
+
+/// From the start of the window to its end, or to when the last answer came if the work ended before.
+double measured_seconds(const LoadWindow& window, MonotonicTime last_answer, MonotonicTime now) {
+  const bool ended_early = now < window.end && last_answer > window.measured;
+  return seconds((ended_early ? last_answer : std::min(now, window.end)) - window.measured);
+}
+
+void add_common(LoadReport& report, const LoadOptions& options, const client::LogInfo& log) {
+  report.parameters = {{"bootstrap", options.session.bootstrap}, {"log", log.name},
+                       {"partitions", std::to_string(log.partitions.size())},
+                       {"warmup_seconds", fmt::format("{}", options.warmup_seconds)}};
+}
+
+void add_produce(LoadReport& report, const ProduceLoadOptions& options, const ProduceLoad& load) {
+  const auto add = [&](const char* name, std::string value) { report.parameters.emplace_back(name, std::move(value)); };
+  add("connections", std::to_string(options.connections));
+  add("in_flight", std::to_string(options.in_flight));
+  add("record_bytes", std::to_string(options.record_bytes));
+  add("records_per_batch", std::to_string(load.records_per_batch()));
+  add("batch_bytes", std::to_string(load.batch_bytes()));
+  add("records_per_request", std::to_string(load.records_per_request()));
+  add("acks", options.acks == client::Acks::kAll ? "all" : std::to_string(static_cast<int>(options.acks)));
+  add("codec", std::to_string(static_cast<int>(options.codec)));
+  add("loop", options.rate > 0 ? "open" : "closed");
+  add("rate", fmt::format("{}", options.rate));
+}
+
+void add_fetch(LoadReport& report, const FetchLoadOptions& options) {
+  const auto add = [&](const char* name, std::string value) { report.parameters.emplace_back(name, std::move(value)); };
+  add("fetch_connections", std::to_string(options.connections));
+  add("fetch_wait_ms", std::to_string(options.wait_ms_max));
+  add("fetch_bytes_min", std::to_string(options.answer_bytes_min));
+  add("fetch_bytes_max", std::to_string(options.answer_bytes_max));
+  add("partition_bytes_max", std::to_string(options.partition_bytes_max));
+  add("verify", options.verify ? "yes" : "no");
+}
+
+LoadResult produce_result(const ProduceLoad& load, const LoadWindow& window, MonotonicTime end) {
+  return {.kind = "produce", .seconds = measured_seconds(window, load.last_answer(), end), .counts = load.counts(),
+          .more_latencies = {}, .unsent = load.unsent()};
+}
+
+LoadResult fetch_result(const FetchLoad& load, bool tail, const LoadWindow& window, MonotonicTime end) {
+  LoadResult result{.kind = tail ? "tail" : "consume", .seconds = measured_seconds(window, load.last_answer(), end),
+                    .counts = load.counts(), .more_latencies = {}, .unsent = 0};
+  if (tail) result.more_latencies.emplace_back("latency_since_due", load.since_due());
+  return result;
+}
+
+Result<> verdict(const LoadReport& report, const LoadOptions& options) {
+  report.print(options.format);
+  if (!report.has_errors()) return {};
+  return Error(ErrorCode::kAborted, "the load had errors or got no answer");
+}
+
+io::Task<Result<>> run_produce_load(ClusterClient& cluster, const BenchProduce& command) {
+  PYRALOG_CO_ASSIGN(client::LogInfo log, co_await find_log(cluster, command.load));
+  LoadReport report;
+  add_common(report, command.load, log);
+  PYRALOG_CO_ASSIGN(const auto load, co_await ProduceLoad::open(cluster, std::move(log), command.produce));
+  add_produce(report, command.produce, *load);
+  const LoadWindow window = window_from_now(command.load);
+  load->start(window);
+  co_await sleep_until(window.measured);
+  report.before = MachineUsage::now(command.load.server_pid);
+  co_await load->finished(window.end);
+  report.after = MachineUsage::now(command.load.server_pid);
+  const MonotonicTime end = io::Reactor::current().now();
+  co_await load->finished(end + kDrainMax);
+  report.results.push_back(produce_result(*load, window, end));
+  co_await load->close();
+  co_return verdict(report, command.load);
+}
+
+io::Task<Result<>> run_fetch_load(ClusterClient& cluster, const BenchConsume& command) {
+  PYRALOG_CO_ASSIGN(client::LogInfo log, co_await find_log(cluster, command.load));
+  LoadReport report;
+  add_common(report, command.load, log);
+  add_fetch(report, command.fetch);
+  PYRALOG_CO_ASSIGN(const auto load, co_await FetchLoad::open(cluster, std::move(log), command.fetch));
+  const LoadWindow window = window_from_now(command.load);
+  load->start(window);
+  co_await sleep_until(window.measured);
+  report.before = MachineUsage::now(command.load.server_pid);
+  co_await load->finished(window.end);
+  report.after = MachineUsage::now(command.load.server_pid);
+  report.results.push_back(fetch_result(*load, command.fetch.tail, window, io::Reactor::current().now()));
+  co_await load->close();
+  co_return verdict(report, command.load);
+}
+
+io::Task<Result<>> run_end_to_end(ClusterClient& cluster, const BenchEndToEnd& command) {
+  PYRALOG_CO_ASSIGN(const client::LogInfo log, co_await find_log(cluster, command.load));
+  LoadReport report;
+  add_common(report, command.load, log);
+  PYRALOG_CO_ASSIGN(const auto reading, co_await FetchLoad::open(cluster, log, command.fetch));
+  auto opened = co_await ProduceLoad::open(cluster, log, command.produce);
+  if (!opened.ok()) {
+    co_await reading->close();
+    co_return std::move(opened).error();
+  }
+  const auto writing = std::move(*opened);
+  add_produce(report, command.produce, *writing);
+  add_fetch(report, command.fetch);
+  const LoadWindow window = window_from_now(command.load);
+  reading->start(window);
+  writing->start(window);
+  co_await sleep_until(window.measured);
+  report.before = MachineUsage::now(command.load.server_pid);
+  co_await writing->finished(window.end);
+  report.after = MachineUsage::now(command.load.server_pid);
+  const MonotonicTime end = io::Reactor::current().now();
+  co_await writing->finished(end + kDrainMax);
+  report.results.push_back(produce_result(*writing, window, end));
+  report.results.push_back(fetch_result(*reading, true, window, end));
+  co_await writing->close();
+  co_await reading->close();
+  co_return verdict(report, command.load);
+}
+
+}  // namespace
+
+int bench_produce(const BenchProduce& command) {
+  return run_session(command.load.session, [&](ClusterClient& cluster) { return run_produce_load(cluster, command); });
+}
+int bench_consume(const BenchConsume& command) {
+  return run_session(command.load.session, [&](ClusterClient& cluster) { return run_fetch_load(cluster, command); });
+}
+int bench_end_to_end(const BenchEndToEnd& command) {
+  return run_session(command.load.session, [&](ClusterClient& cluster) { return run_end_to_end(cluster, command); });
+}
+
+}  // namespace pyralog::cli

@@ -1,0 +1,135 @@
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cli/bench/bench_commands.h"
+#include "cli/bench/stamp.h"
+#include "cli/command_line.h"
+#include "cli/command_line_options.h"
+#include "core/limits.h"
+
+namespace pyralog::cli {
+namespace {
+
+constexpr std::uint32_t kConnectionsMax = 10'000;
+constexpr std::uint32_t kInFlightMax = 10'000;
+constexpr double kSecondsMax = 1'000'000;
+
+void add_load(CLI::App& app, LoadOptions& load) {
+  add_bootstrap(app, load.session);
+  add_output_format(app, load.format);
+  app.add_option("--log", load.log, "The log")->capture_default_str()->type_name("LOG");
+  app.add_option("--partitions", load.partitions, "Of the log, the first so many (default: all)")
+      ->check(CLI::PositiveNumber);
+  app.add_flag("--create", load.create, "Create the log, with --partitions, where it is absent");
+  add_settings(app, "--set", load.settings, "A property of the created log; may be repeated");
+  app.add_option("--seconds", load.seconds, "How long is measured")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, kSecondsMax));
+  app.add_option("--warmup", load.warmup_seconds, "Seconds of load before that")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, kSecondsMax));
+  app.add_option("--server-pid", load.server_pid, "Report this process's CPU and memory too")->check(CLI::PositiveNumber);
+}
+
+void add_produce_load(CLI::App& app, ProduceLoadOptions& produce) {
+  app.add_option("--connections", produce.connections, "Connections")
+      ->capture_default_str()
+      ->check(CLI::Range(1u, kConnectionsMax));
+  app.add_option("--in-flight", produce.in_flight, "Requests under way per connection")
+      ->capture_default_str()
+      ->check(CLI::Range(1u, kInFlightMax));
+  app.add_option("--record-bytes", produce.record_bytes, "Bytes of a value")
+      ->capture_default_str()
+      ->check(CLI::Range(0u, 15u << 20));
+  app.add_option("--batch-bytes", produce.batch_bytes, "Records are added to a batch up to this, before compression")
+      ->capture_default_str()
+      ->check(CLI::Range(1u, 15u << 20));
+  app.add_option("--batch-records", produce.batch_records, "Records of a batch, instead of --batch-bytes");
+  app.add_option("--batches", produce.batches_per_request, "Batches, each for another partition, in a request")
+      ->capture_default_str()
+      ->check(CLI::Range(1u, 10'000u));
+  add_acks(app, produce.acks);
+  add_codec(app, produce.codec);
+  app.add_flag("--text", produce.text, "Compressible values (default: random bytes)");
+  app.add_option("--rate", produce.rate,
+                 "Records per second, each request sent when it is due (default: as fast as answers come)")
+      ->check(CLI::NonNegativeNumber);
+}
+
+void add_fetch_load(CLI::App& app, FetchLoadOptions& fetch, const char* connections_flag) {
+  app.add_option(connections_flag, fetch.connections, "Connections that fetch, one request under way each")
+      ->capture_default_str()
+      ->check(CLI::Range(1u, kConnectionsMax));
+  app.add_option("--max-wait-ms", fetch.wait_ms_max, "How long the server may wait for data")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--min-bytes", fetch.answer_bytes_min, "What it waits for")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--max-bytes", fetch.answer_bytes_max, "Largest answer")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  app.add_option("--partition-bytes", fetch.partition_bytes_max, "Largest part of one partition")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  app.add_flag("--verify", fetch.verify, "Check the CRC of every batch");
+}
+
+void check_stamped(const ProduceLoadOptions& produce) {
+  if (produce.codec != record::Codec::kNone || produce.record_bytes < Stamp::kBytes || produce.batches_per_request != 1) {
+    throw CLI::ValidationError("stamped records",
+                               "are not compressed, have at least 24 bytes, and one batch goes into a request");
+  }
+}
+
+void add_bench_produce(CLI::App& bench, Action& action) {
+  auto command = std::make_shared<BenchProduce>();
+  CLI::App* app = bench.add_subcommand("produce", "Append records");
+  add_load(*app, command->load);
+  add_produce_load(*app, command->produce);
+  app->add_option("--records", command->produce.records_max, "Stop after so many records");
+  app->add_flag("--stamp", command->produce.stamp, "Records carry the time, for bench consume --tail on the same machine");
+  app->callback([command, &action] {
+    if (command->produce.stamp) check_stamped(command->produce);
+    action = [command] { return bench_produce(*command); };
+  });
+}
+
+void add_bench_consume(CLI::App& bench, Action& action) {
+  auto command = std::make_shared<BenchConsume>();
+  CLI::App* app =
+      bench.add_subcommand("consume", "Read records, from the start to the end that there was at the beginning");
+  add_load(*app, command->load);
+  add_fetch_load(*app, command->fetch, "--connections");
+  app->add_flag("--repeat", command->fetch.repeat, "Begin again at the end, until the time is over");
+  app->add_flag("--tail", command->fetch.tail, "Begin at the end, and measure how old stamped records are");
+  app->callback([command, &action] { action = [command] { return bench_consume(*command); }; });
+}
+
+void add_bench_end_to_end(CLI::App& bench, Action& action) {
+  auto command = std::make_shared<BenchEndToEnd>();
+  command->produce.rate = 1000;
+  command->produce.batch_records = 1;
+  command->produce.stamp = true;
+  command->fetch.tail = true;
+  CLI::App* app = bench.add_subcommand("e2e", "Append stamped records and read them at the tail");
+  add_load(*app, command->load);
+  add_produce_load(*app, command->produce);
+  add_fetch_load(*app, command->fetch, "--fetch-connections");
+  app->callback([command, &action] {
+    check_stamped(command->produce);
+    action = [command] { return bench_end_to_end(*command); };
+  });
+}
+
+}  // namespace
+
+void add_bench_commands(CLI::App& app, Action& action) {
+  CLI::App* bench = app.add_subcommand("bench", "Load a Kafka-speaking server and measure it");
+  bench->require_subcommand(1);
+  add_bench_produce(*bench, action);
+  add_bench_consume(*bench, action);
+  add_bench_end_to_end(*bench, action);
+}
+
+}  // namespace pyralog::cli
