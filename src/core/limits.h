@@ -13,6 +13,7 @@ inline constexpr std::size_t kRequestsPipelinedMax = 64;
 inline constexpr std::size_t kTaggedFieldsMax = 128;
 inline constexpr std::size_t kTaggedFieldBytesMax = 64u << 10;
 
+inline constexpr std::size_t kSendFileBytesMax = 1u << 20;  // before others of the shard get a turn
 inline constexpr std::size_t kFetchBytesMax = 55u << 20;  // of one answer
 
 // Record batches.

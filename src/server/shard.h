@@ -127,6 +127,7 @@ class Shard {
   std::unique_ptr<io::Semaphore> request_memory_;
   record::Decompressor decompressor_;
   storage::ClockGuard clock_guard_;
+  bool leads_ = false;  ///< this start has its epoch; before, the image has that of the start before
   io::AbortSource store_failed_;
   ShardMetrics metrics_;
   std::vector<std::unique_ptr<io::Listener>> listeners_;

@@ -58,7 +58,7 @@ void Shard::install(const cluster::LogPtr& log, PartitionIndex index, storage::P
   partition->data = std::make_unique<storage::PartitionLog>(*logs_, files, partition->rules->storage);
   WatchList* watchers = &partition->watchers;
   partition->data->set_on_advance([watchers] { watchers->notify(); });
-  partition->data->lead(image_->leader_epoch(*log->find(index)));
+  if (leads_) partition->data->lead(image_->leader_epoch(*log->find(index)));
   partitions_.emplace(files.incarnation(), std::move(partition));
 }
 
@@ -141,6 +141,7 @@ io::Task<Result<>> Shard::apply(cluster::ImagePtr image, const cluster::Command&
 }
 
 void Shard::lead_all() {
+  leads_ = true;
   for (auto& [incarnation, partition] : partitions_) {
     partition->data->lead(image_->leader_epoch(*image_->find_partition(partition->log, partition->index)));
   }

@@ -57,6 +57,9 @@ io::Task<Result<ListOffsetsResponse>> handle_list_offsets(Request& request, cons
     topics[t].partitions = partitions;
   }
   co_await run_jobs(request.shard, jobs, &find_offset);
+  if (request.version() < ApiVersion(4)) {
+    for (const auto& job : jobs) job.answer->leader_epoch = kNoLeaderEpoch;  // these versions have no place for it
+  }
   response.topics = topics;
   co_return response;
 }
