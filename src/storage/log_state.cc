@@ -13,6 +13,8 @@ enum Flag : std::uint8_t { kProducersInline = 1, kHasSnapshot = 2, kPeakExact = 
 }  // namespace
 
 void LogState::apply(const record::BatchHeader& batch, Offset segment_base, WallTime now) {
+  // What lies between was deleted before it was seen here. Whoever wrote there may have gone on since: better unknown.
+  if (batch.base_offset() > log_end_) producers_.clear();
   if (segment_base != segment_base_) begin_segment(segment_base);
   segment_peak_.note(batch);
   epochs_.note(batch.leader_epoch(), batch.base_offset());
@@ -39,6 +41,7 @@ void LogState::trim(Offset start) {
   epochs_.trim(start);
   if (start <= log_end_) return;
   log_end_ = start;
+  producers_.clear();
   begin_segment(start);
 }
 

@@ -111,6 +111,17 @@ TEST(LogState, TrimmingBeyondTheEndEmptiesTheLogThere) {
   EXPECT_EQ(state.segment_base(), Offset(20));
 }
 
+TEST(LogState, ProducersThatMayHaveGoneOnUnseenAreForgotten) {
+  // A checkpoint, then batches whose segments were deleted before the crash, then one that is left.
+  LogState state;
+  apply(state, {.base = 0, .producer = 1, .sequence = 0});
+  apply(state, {.base = 10, .producer = 2, .sequence = 0}, 10);
+  EXPECT_EQ(state.producers().find(ProducerId(1)), nullptr);
+  EXPECT_NE(state.producers().find(ProducerId(2)), nullptr);
+  state.trim(Offset(50));
+  EXPECT_TRUE(state.producers().empty());
+}
+
 TEST(LogState, FewProducersAreStoredWithIt) {
   LogState state = with_producers(3);
   state.set_snapshot(Offset(4), state.bytes_since_snapshot());

@@ -51,9 +51,10 @@ io::Task<Result<PartitionLog::IndexFiles>> PartitionLog::open_index_files(Offset
 
 io::Task<Result<>> PartitionLog::complete_index(std::shared_ptr<SegmentIndex> index) {
   const Gate::Pass pass = co_await index_work_.enter();
-  if (index->is_complete()) co_return Result<>();
-  PYRALOG_CO_ASSIGN(IndexFiles files, co_await open_index_files(index->base(), io::Existence::kMustExist));
-  PYRALOG_CO_TRY(co_await index->complete(source(index->base()), std::move(files.sparse), std::move(files.times)));
+  if (!index->is_complete()) {
+    PYRALOG_CO_ASSIGN(IndexFiles files, co_await open_index_files(index->base(), io::Existence::kMustExist));
+    PYRALOG_CO_TRY(co_await index->complete(source(index->base()), std::move(files.sparse), std::move(files.times)));
+  }
   LogState& state = files_.state();
   if (index == index_ && !state.segment_peak_exact()) state.set_segment_peak(index->peak());
   co_return Result<>();

@@ -154,9 +154,7 @@ void PartitionLog::roll() {
 
 io::Task<Result<>> PartitionLog::apply_settings(std::shared_ptr<const LogSettings> settings) {
   const Gate::Pass pass = co_await changes_.enter();
-  settings_ = std::move(settings);
-  const DurabilityClass durability =
-      settings_->write_caching ? DurabilityClass::kCached : DurabilityClass::kDurable;
+  const DurabilityClass durability = settings->write_caching ? DurabilityClass::kCached : DurabilityClass::kDurable;
   if (durability != files_.durability()) {
     roll();
     is_cutting_ = true;
@@ -164,6 +162,7 @@ io::Task<Result<>> PartitionLog::apply_settings(std::shared_ptr<const LogSetting
     is_cutting_ = false;
     PYRALOG_CO_TRY(changed);
   }
+  settings_ = std::move(settings);
   if (durability == DurabilityClass::kCached) {
     shard_.store.set_cached_bounds(files_, cached_bounds(*settings_));
   } else if (rule_ == CommitRule::kLocal) {

@@ -62,8 +62,11 @@ class BatchCursor {
   io::Task<Result<>> load(std::uint64_t position);
   /// The header at `position`, valid until the next `load`. Errors: those of BatchHeader::parse.
   Result<record::BatchHeader> header_at(std::uint64_t position) const {
-    return record::BatchHeader::parse(window_.subspan(position - window_begin_));
+    return record::BatchHeader::parse(bytes_at(position));
   }
+
+  /// What has been read from `position` on, which `covers` it.
+  ByteView bytes_at(std::uint64_t position) const noexcept { return window_.subspan(position - window_begin_); }
 
   /// Reads a whole batch into memory of its own; `header` is of this cursor. kTruncated, kCorrupt (checksum).
   io::Task<Result<Slice>> read_batch(std::uint64_t position, std::size_t batch_bytes);
