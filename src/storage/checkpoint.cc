@@ -7,6 +7,7 @@
 
 #include "core/checksum.h"
 #include "storage/byte_codec.h"
+#include "storage/planted.h"
 
 namespace pyralog::storage {
 namespace {
@@ -198,9 +199,10 @@ Result<Checkpoint> Checkpoint::decode(ByteView file, const StoreOptions& expecte
 io::Task<Result<std::vector<std::byte>>> CheckpointFiles::read_file(unsigned which) {
   const std::string path = names_.checkpoint_file(which);
   io::OpenOptions options{.access = io::Access::kReadWrite, .caching = io::Caching::kDirect};
+  if (planted(Bug::kReadThroughCache)) options.caching = io::Caching::kCached;
   PYRALOG_CO_ASSIGN(auto file, co_await reactor_.disk().open(path, options));
   // After kill -9 or a failed sync the page cache may show what the disk lacks: make it durable, then ask the disk.
-  PYRALOG_CO_TRY(co_await file->sync());
+  if (!planted(Bug::kCheckpointNotSyncedFirst)) PYRALOG_CO_TRY(co_await file->sync());
   PYRALOG_CO_ASSIGN(const std::uint64_t size, file->size());
   if (size > kBytesMax) co_return Error(ErrorCode::kCorrupt, fmt::format("{} is too large for a checkpoint", path));
   Slice buffer = Slice::allocate(align_up(std::max<std::uint64_t>(size, 1), options_.geometry.block_bytes));
@@ -210,7 +212,6 @@ io::Task<Result<std::vector<std::byte>>> CheckpointFiles::read_file(unsigned whi
 
 io::Task<Result<std::optional<Checkpoint>>> CheckpointFiles::load() {
   std::optional<Checkpoint> newest;
-  std::optional<Error> damage;
   for (unsigned which = 0; which < 2; ++which) {
     const std::string path = names_.checkpoint_file(which);
     auto read = co_await read_file(which);
@@ -221,7 +222,7 @@ io::Task<Result<std::optional<Checkpoint>>> CheckpointFiles::load() {
     if (!decoded.ok()) {
       const ErrorCode code = decoded.error().code();
       if (code == ErrorCode::kForeign || code == ErrorCode::kUnsupportedVersion) co_return decoded.error().with_context(path);
-      damage = decoded.error().with_context(path);
+      damage_ = decoded.error().with_context(path);
       continue;
     }
     if (newest.has_value() && newest->sequence >= decoded->sequence) continue;
@@ -229,12 +230,11 @@ io::Task<Result<std::optional<Checkpoint>>> CheckpointFiles::load() {
     newest_ = which;
     sequence_ = newest->sequence;
   }
-  if (!newest.has_value() && damage.has_value()) co_return Error(ErrorCode::kCorrupt, damage->detail());
   co_return newest;
 }
 
 io::Task<Result<>> CheckpointFiles::store(std::vector<std::byte> file) {
-  const unsigned which = 1 - newest_;
+  const unsigned which = planted(Bug::kSingleCheckpoint) ? newest_ : 1 - newest_;
   const std::uint64_t sequence = next_sequence();
   io::OpenOptions options{.existence = io::Existence::kMayCreate, .caching = io::Caching::kDirect};
   PYRALOG_CO_ASSIGN(auto target, co_await reactor_.disk().open(names_.checkpoint_file(which), options));

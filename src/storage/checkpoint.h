@@ -12,6 +12,7 @@
 #include "io/reactor.h"
 #include "storage/journal.h"
 #include "storage/partition_files.h"
+#include "storage/planted.h"
 #include "storage/shard_store.h"
 
 namespace pyralog::storage {
@@ -73,7 +74,9 @@ class CheckpointWriter {
   void add(StateKey key, ByteView value);
 
   RoundSequence redo_from(RoundSequence shown) const noexcept {
-    return lowest_redo_.has_value() ? *lowest_redo_ : RoundSequence(shown.value + 1);
+    RoundSequence from = lowest_redo_.value_or(RoundSequence(shown.value + 1));
+    if (planted(Bug::kRedoFromTooHigh) && from <= shown) from.value += 1;
+    return from;
   }
   /// The whole file, padded to whole blocks.
   std::vector<std::byte> finish(std::uint64_t sequence, RoundSequence shown, bool clean_stop);
@@ -93,9 +96,11 @@ class CheckpointFiles {
   CheckpointFiles(io::Reactor& reactor, const StoreOptions& options, const JournalNames& names)
       : reactor_(reactor), options_(options), names_(names) {}
 
-  /// Syncs both, reads both past the page cache, and takes the newer valid one; nothing if neither file exists. kCorrupt:
-  /// both are damaged, or the only one is. kForeign, kUnsupportedVersion.
+  /// Syncs both, reads both past the page cache, and takes the newer valid one; nothing if there is none. Damage is not an
+  /// error here: see `damage`. kForeign, kUnsupportedVersion, kIo.
   io::Task<Result<std::optional<Checkpoint>>> load();
+  /// What is wrong with a file, if anything is: the newest one may have been cut off by a crash.
+  const std::optional<Error>& damage() const noexcept { return damage_; }
 
   /// Sequence for the next checkpoint.
   std::uint64_t next_sequence() const noexcept { return sequence_ + 1; }
@@ -108,6 +113,7 @@ class CheckpointFiles {
   io::Reactor& reactor_;
   const StoreOptions& options_;
   const JournalNames& names_;
+  std::optional<Error> damage_;
   std::uint64_t sequence_ = 0;
   unsigned newest_ = 1;
   bool names_durable_[2] = {false, false};

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "storage/planted.h"
+
 namespace pyralog::storage {
 
 Checkpointer::Capture Checkpointer::capture(RoundSequence shown, bool clean_stop) const {
@@ -27,6 +29,7 @@ io::Task<Result<>> Checkpointer::store(Capture captured) {
   ++counters.checkpoints;
   counters.checkpoint_bytes += captured.file.size();
   const RoundSequence redo_from = captured.redo_from;
+  if (planted(Bug::kRecycleBeforeCheckpoint)) journal_.recycle(redo_from);
   PYRALOG_CO_TRY(co_await files_.store(std::move(captured.file)));
   durable_redo_ = redo_from;
   journal_.recycle(redo_from);
@@ -40,7 +43,7 @@ io::Task<Result<>> Checkpointer::store_now(bool clean_stop) {
 }
 
 io::Task<Result<>> Checkpointer::store_next() {
-  changed_since_.reset();
+  context_.changed_since.reset();
   appended_bytes_shown_ = context_.counters.appended_bytes;
   committer_.capture_when_sealed([this](RoundSequence shown) {
     capture_ = capture(shown, false);
@@ -72,8 +75,8 @@ io::Task<> Checkpointer::run(io::TaskScope& scope) {
   const StoreGeometry& geometry = context_.geometry();
   while (!scope.closing() && !context_.failure.has_value()) {
     Result<> result = co_await provide_file();
-    if (result.ok() && changed_since_.has_value()) {
-      const MonotonicTime due = *changed_since_ + geometry.checkpoint_delay_max;
+    if (result.ok() && context_.changed_since.has_value()) {
+      const MonotonicTime due = *context_.changed_since + geometry.checkpoint_delay_max;
       const bool pressed = wants_checkpoint() && cleaner_.redo().value_or(RoundSequence(UINT64_MAX)) > durable_redo_;
       if (pressed || context_.reactor.now() >= due) {
         result = co_await store_next();

@@ -24,10 +24,6 @@ class Checkpointer {
   /// The loop; ends when `scope` closes or the store fails.
   io::Task<> run(io::TaskScope& scope);
 
-  /// Something happened that a checkpoint would show. Looked at when the store makes progress.
-  void note_change() {
-    if (!changed_since_.has_value()) changed_since_ = context_.reactor.now();
-  }
   void wake_all() { captured_.notify_all(); }
 
   /// Writes one now, of what has happened so far. Not beside `run`'s own: only before the loop starts or after it ended.
@@ -56,7 +52,6 @@ class Checkpointer {
   CheckpointFiles& files_;
   io::WaitList captured_;
   std::optional<Capture> capture_;
-  std::optional<MonotonicTime> changed_since_;
   std::uint64_t appended_bytes_shown_ = 0;
   RoundSequence durable_redo_;
 };

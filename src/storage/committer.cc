@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/checksum.h"
+#include "storage/planted.h"
 
 namespace pyralog::storage {
 
@@ -37,7 +38,8 @@ Round& Committer::round_for(std::uint64_t more) {
 }
 
 void Committer::add_image(Round& round, PartitionFiles& partition, LogPosition begin) {
-  const PartitionLedger ledger = context_.ledger(partition);
+  PartitionLedger ledger = context_.ledger(partition);
+  (void)round.touch(partition, ledger.round_index(), ledger.round());
   const std::uint64_t bytes = ledger.end().position - begin.position;
   Descriptor image{.kind = RoundKind::kImage, .incarnation = partition.incarnation(), .at = begin,
                    .length = static_cast<std::uint32_t>(bytes)};
@@ -46,7 +48,7 @@ void Committer::add_image(Round& round, PartitionFiles& partition, LogPosition b
   partition.locate(begin.segment, begin.position, bytes, parts);
   const bool in_memory = std::none_of(parts.begin(), parts.end(), [](const StoredPart& part) { return part.slice.empty(); });
   if (!in_memory || parts.empty()) {
-    round.add(image, {}, false);
+    round.add(image, {}, false, ledger.round_index());
     round.reserve(bytes);
     return;
   }
@@ -59,7 +61,8 @@ void Committer::add_image(Round& round, PartitionFiles& partition, LogPosition b
 RoundSequence Committer::append(PartitionFiles& partition, Slice batch, Offset log_end) {
   PartitionLedger ledger = context_.ledger(partition);
   Round& round = round_for(batch.size());
-  if (const auto image = ledger.image_begin()) add_image(round, partition, *image);
+  const auto image = ledger.image_begin();
+  if (image.has_value() && !planted(Bug::kNoImage)) add_image(round, partition, *image);
   Descriptor descriptor{.kind = RoundKind::kData, .is_batch = true, .incarnation = partition.incarnation(),
                         .at = ledger.end(), .length = static_cast<std::uint32_t>(batch.size())};
   std::memcpy(descriptor.prefix.data(), batch.data(), descriptor.prefix.size());
@@ -101,7 +104,7 @@ void Committer::note_end(PartitionFiles& partition) {
 }
 
 void Committer::prove() {
-  if (proven_ || !open_.back()->empty()) return;
+  if (proven_ || !open_.back()->empty() || planted(Bug::kNoEmptyRound)) return;
   Descriptor empty{.kind = RoundKind::kEmpty};
   open_.back()->add(empty, {}, true);
   work_.notify_one();
@@ -145,10 +148,12 @@ io::Task<> Committer::run(io::TaskScope& scope) {
 }
 
 io::Task<Result<>> Committer::load_image(Round::Entry& entry) {
+  // Removals of the segment or the partition may wait in this same round; the file is there until it is durable.
   const Descriptor image = entry.descriptor;
-  const auto found = context_.partitions.find(image.incarnation);
-  if (found == context_.partitions.end()) co_return Error(ErrorCode::kIo, "an image of a partition that is gone");
-  PYRALOG_CO_ASSIGN(const SharedFile file, co_await segments_.open(*found->second, image.at.segment));
+  const PartitionFiles& partition = *in_flight_->touched()[entry.row].partition;
+  const FileKey key{image.incarnation, image.at.segment, FileKind::kLog};
+  std::string path = segments_.path(partition, image.at.segment);
+  PYRALOG_CO_ASSIGN(const SharedFile file, co_await context_.files.open(key, std::move(path)));
   Slice block = Slice::allocate(image.length);
   const MutableBytes into = block.mutable_view().first(image.length);
   PYRALOG_CO_ASSIGN(const std::size_t got, co_await file->read(image.at.position, into));
@@ -175,6 +180,7 @@ io::Task<Result<>> Committer::commit() {
   Round& round = *in_flight_;
   PYRALOG_CO_TRY(co_await load_images(round));
   round.seal(geometry.sector_bytes, geometry.block_bytes);
+  if (planted(Bug::kAcknowledgeBeforeSync)) synced_ = round.sequence();
   PYRALOG_CO_TRY(co_await journal_.write(round));
   StoreCounters& counters = context_.counters;
   ++counters.rounds;
@@ -189,6 +195,7 @@ void Committer::complete(Round& round) {
   const bool was_empty = round.entries().front().descriptor.kind == RoundKind::kEmpty;
   if (was_empty) ++context_.counters.rounds_empty;
   proven_ = was_empty;
+  context_.note_change();
   round.release();
   for (const Round::Touched& touched : round.touched()) {
     PartitionLedger ledger = context_.ledger(*touched.partition);

@@ -21,7 +21,7 @@ class Committer {
  public:
   Committer(StoreContext& context, Journal& journal, Cleaner& cleaner, SegmentFiles& segments)
       : context_(context), journal_(journal), cleaner_(cleaner), segments_(segments),
-        arena_(context.options.geometry.sector_bytes) {}
+        arena_(context.options.geometry.sector_bytes, context.options.geometry.round_bytes_max) {}
   Committer(const Committer&) = delete;
 
   /// The next round takes `next`; all before it are durable.
@@ -41,6 +41,10 @@ class Committer {
   void note_end(PartitionFiles& partition);
 
   RoundSequence synced() const noexcept { return synced_; }
+  /// The newest round that holds anything.
+  RoundSequence newest() const noexcept {
+    return RoundSequence(open_.back()->sequence().value - (open_.back()->empty() ? 1 : 0));
+  }
   io::Task<Result<>> wait_synced(RoundSequence round);
   /// Wakes everybody who waits here; the store has failed or closes.
   void wake_all();

@@ -6,6 +6,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "storage/planted.h"
+
 namespace pyralog::storage {
 
 std::string JournalNames::journal_file(std::uint64_t number) const {
@@ -108,6 +110,7 @@ std::vector<ByteView> Journal::file_header_pieces(const JournalFile& file) {
                                  .first = file.first,
                                  .block_bytes = static_cast<std::uint32_t>(geometry_.block_bytes)};
   for (std::size_t copy = 0; copy < journal_format::kFileHeaderCopies; ++copy) {
+    if (copy > 0 && planted(Bug::kOneHeaderCopy)) break;
     header.encode(header_blocks_.mutable_view().subspan(copy * geometry_.block_bytes));
   }
   return {header_blocks_.view().first(rounds_begin())};
@@ -123,13 +126,14 @@ io::Task<Result<>> Journal::write(Round& round) {
   if (position == rounds_begin()) {
     // The first round carries the file's header. After a recovery that cut here the header may be damaged, or what follows
     // it may be left over from before the cut: so it is written again, under a new salt.
-    file.salt = reactor_.random().next();
+    file.salt = planted(Bug::kSaltReused) ? 1 : reactor_.random().next();
     file.first = round.sequence();
     pieces = file_header_pieces(file);
     position = 0;
   }
   for (const ByteView piece : round.encode(file.salt, file.end)) pieces.push_back(piece);
-  if (milestones_.empty() || bytes_written_ - milestones_.back().bytes >= kMilestoneBytes) {
+  if (milestones_.empty() ||
+      bytes_written_ - milestones_.back().bytes >= geometry_.journal_file_bytes / kMilestonesPerFile) {
     milestones_.push_back({round.sequence(), bytes_written_});
   }
   PYRALOG_CO_TRY(co_await file.file->write_and_sync(position, std::move(pieces)));
@@ -144,7 +148,7 @@ void Journal::recycle(RoundSequence redo_from) {
   for (const auto& file : files_) {
     if (file->is_free() || file.get() == current_ || file->last >= redo_from) continue;
     // The file that takes over from this one must be durably known first: recovery starts at the header of one of them.
-    if (file->last >= synced_) continue;
+    if (file->last >= synced_ && !planted(Bug::kLastFileRecycled)) continue;
     file->first = RoundSequence(0);
     file->end = 0;
   }

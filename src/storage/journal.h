@@ -78,7 +78,7 @@ class Journal {
     RoundSequence sequence;
     std::uint64_t bytes = 0;
   };
-  static constexpr std::uint64_t kMilestoneBytes = 1u << 20;
+  static constexpr std::uint64_t kMilestonesPerFile = 64;
 
   io::Task<Result<>> next_file(RoundSequence first);
   std::vector<ByteView> file_header_pieces(const JournalFile& file);

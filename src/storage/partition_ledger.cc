@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "storage/planted.h"
+
 namespace pyralog::storage {
 
 void PartitionLedger::create(PartitionFiles& partition, Incarnation incarnation, std::string directory,
@@ -120,6 +122,7 @@ void PartitionLedger::mark_body(Offset segment_base, std::uint64_t begin, std::u
 
 std::optional<RoundSequence> PartitionLedger::redo() const noexcept {
   if (p_.journaled_.empty()) return std::nullopt;
+  if (planted(Bug::kRedoIgnoresRoundInFlight) && p_.clean_ >= p_.synced_) return std::nullopt;
   return p_.journaled_.front().round;
 }
 
@@ -127,7 +130,7 @@ PartitionLedger::DirtyRun PartitionLedger::dirty_run(std::uint64_t bytes_max) co
   DirtyRun run{.segment = p_.clean_.segment, .end = p_.clean_.position, .bytes = 0, .parts = {}};
   for (std::size_t i = first_resident_behind(p_.clean_); i < p_.residents_.size(); ++i) {
     const Resident& resident = p_.residents_[i];
-    if (resident.at >= p_.synced_) break;
+    if (resident.at >= p_.synced_ && !planted(Bug::kUnsyncedRoundCleaned)) break;
     if (run.parts.empty()) run.segment = resident.at.segment;
     if (resident.at.segment != run.segment || run.bytes >= bytes_max) break;
     if (resident.in_file) {
@@ -137,7 +140,7 @@ PartitionLedger::DirtyRun PartitionLedger::dirty_run(std::uint64_t bytes_max) co
     std::uint64_t begin = resident.at.position;
     if (p_.clean_.segment == run.segment) begin = std::max(begin, p_.clean_.position);
     std::uint64_t part_end = resident.end();
-    if (p_.synced_.segment == run.segment) part_end = std::min(part_end, p_.synced_.position);
+    if (p_.synced_.segment == run.segment && !planted(Bug::kUnsyncedRoundCleaned)) part_end = std::min(part_end, p_.synced_.position);
     if (part_end <= begin) break;
     part_end = std::min(part_end, begin + (bytes_max - run.bytes));
     run.parts.push_back({begin, part_end - begin, resident.slice.part(begin - resident.at.position, part_end - begin)});

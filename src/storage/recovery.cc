@@ -6,13 +6,14 @@
 
 #include "core/checksum.h"
 #include "storage/file_names.h"
+#include "storage/planted.h"
 
 namespace pyralog::storage {
 
 io::Task<Result<ByteView>> FileWindow::get(std::uint64_t position, std::uint64_t bytes) {
   if (position < begin_ || position + bytes > begin_ + got_) {
     begin_ = align_down(position, alignment_);
-    const std::uint64_t wanted = std::max(align_up(position + bytes, alignment_) - begin_, kWindowBytes);
+    const std::uint64_t wanted = std::max(align_up(position + bytes, alignment_) - begin_, window_bytes_);
     buffer_ = Slice::allocate(wanted);
     got_ = 0;
     PYRALOG_CO_ASSIGN(got_, co_await file_.read(begin_, buffer_.mutable_view().first(wanted)));
@@ -46,14 +47,15 @@ io::Task<Result<>> JournalRecovery::open_files() {
 
 io::Task<Result<>> JournalRecovery::open_file(std::string name, std::uint64_t number) {
   const std::string path = names_.directory + "/" + name;
-  const io::OpenOptions open_options{.caching = io::Caching::kDirect};
+  io::OpenOptions open_options{.caching = io::Caching::kDirect};
+  if (planted(Bug::kReadThroughCache)) open_options.caching = io::Caching::kCached;
   JournalFile opened;
   opened.number = number;
   PYRALOG_CO_ASSIGN(opened.file, co_await reactor_.disk().open(path, open_options));
   // What the page cache alone has must be on the disk before anything is concluded from it.
-  PYRALOG_CO_TRY(co_await opened.file->sync());
+  if (!planted(Bug::kJournalNotSyncedFirst)) PYRALOG_CO_TRY(co_await opened.file->sync());
   PYRALOG_CO_ASSIGN(const std::uint64_t size, opened.file->size());
-  auto window = std::make_unique<FileWindow>(*opened.file, options_.geometry.block_bytes);
+  auto window = std::make_unique<FileWindow>(*opened.file, options_.geometry.block_bytes, size);
   PYRALOG_CO_ASSIGN(const auto header, co_await read_header(*window, path));
   if (!header.has_value() && size < options_.geometry.journal_file_bytes) {
     unfinished_.push_back(path);
@@ -131,8 +133,12 @@ io::Task<Result<>> JournalRecovery::walk_to(RoundSequence redo_from) {
 }
 
 io::Task<Result<std::optional<JournalRecovery::Found>>> JournalRecovery::round_here() {
-  enter_file_of(next_);
-  PYRALOG_CO_ASSIGN(const auto header, co_await header_here());
+  if (!planted(Bug::kRestBeforeSuccessor)) enter_file_of(next_);
+  PYRALOG_CO_ASSIGN(auto header, co_await header_here());
+  if (planted(Bug::kRestBeforeSuccessor) && !header.has_value()) {
+    enter_file_of(next_);
+    PYRALOG_CO_ASSIGN(header, co_await header_here());
+  }
   if (!header.has_value()) co_return std::optional<Found>();
   FileWindow& window = *windows_[*current_];
   PYRALOG_CO_ASSIGN(const ByteView bytes, co_await window.get(position_, header->length));

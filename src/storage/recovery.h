@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -19,7 +20,8 @@ namespace pyralog::storage {
 /// Reads a file front to back in large pieces, past the page cache where the file was opened so.
 class FileWindow {
  public:
-  FileWindow(io::File& file, std::uint64_t alignment) : file_(file), alignment_(alignment) {}
+  FileWindow(io::File& file, std::uint64_t alignment, std::uint64_t file_bytes)
+      : file_(file), alignment_(alignment), window_bytes_(std::min(kWindowBytes, align_up(file_bytes, alignment))) {}
 
   /// [position, position + bytes), or less at the file's end. Valid until the next call.
   io::Task<Result<ByteView>> get(std::uint64_t position, std::uint64_t bytes);
@@ -31,6 +33,7 @@ class FileWindow {
 
   io::File& file_;
   std::uint64_t alignment_;
+  std::uint64_t window_bytes_;
   Slice buffer_;
   std::uint64_t begin_ = 0;
   std::uint64_t got_ = 0;

@@ -16,7 +16,7 @@ alignas(Chunk::kAlignment) constexpr std::byte kPadding[limits::kBlockBytes]{};
 Slice CopyArena::copy(ByteView bytes) {
   if (chunk_.empty() || chunk_.size() - used_ < bytes.size()) {
     close_run();
-    chunk_ = Slice::allocate(std::max(kChunkBytes, bytes.size()));
+    chunk_ = Slice::allocate(std::max(chunk_bytes_, bytes.size()));
     used_ = run_begin_ = 0;
   }
   const std::size_t at = used_;
@@ -47,10 +47,10 @@ std::uint64_t Round::bytes_bound(std::uint64_t more, std::uint64_t sector_bytes,
   return align_up(head + payload + rounding + sector_bytes, block_bytes);
 }
 
-void Round::add(Descriptor descriptor, Slice payload, bool copied) {
+void Round::add(Descriptor descriptor, Slice payload, bool copied, std::uint64_t row) {
   payload_bytes_ += payload.size();
   if (!copied && !payload.empty()) ++entries_in_line_;
-  entries_.push_back({descriptor, std::move(payload), copied});
+  entries_.push_back({descriptor, std::move(payload), copied, static_cast<std::uint32_t>(row)});
 }
 
 Round::Touched& Round::touch(PartitionFiles& partition, std::uint64_t& index, RoundSequence& in_round) {

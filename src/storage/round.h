@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -16,7 +17,8 @@ class CopyArena {
  public:
   static constexpr std::size_t kChunkBytes = 256u << 10;
 
-  explicit CopyArena(std::size_t sector_bytes) : sector_bytes_(sector_bytes) {}
+  CopyArena(std::size_t sector_bytes, std::size_t round_bytes_max)
+      : sector_bytes_(sector_bytes), chunk_bytes_(std::min(kChunkBytes, round_bytes_max)) {}
 
   /// A copy of `bytes`, right behind the round's previous copy where the chunk allows.
   Slice copy(ByteView bytes);
@@ -35,6 +37,7 @@ class CopyArena {
   std::size_t run_begin_ = 0;
   std::vector<Slice> runs_;
   std::size_t sector_bytes_;
+  std::size_t chunk_bytes_;
 };
 
 /// What one round will hold, collected while the round before it is under way (storage.md §1–2).
@@ -52,7 +55,8 @@ class Round {
   struct Entry {
     Descriptor descriptor;
     Slice payload;
-    bool copied = false;  ///< the payload lies in one of `runs`
+    bool copied = false;      ///< the payload lies in one of the runs
+    std::uint32_t row = 0;    ///< of `touched`, for what needs its partition
   };
 
   explicit Round(RoundSequence sequence) : sequence_(sequence) {}
@@ -66,7 +70,7 @@ class Round {
   /// Upper bound of the round's length in the journal, `more` payload bytes in one more entry included.
   std::uint64_t bytes_bound(std::uint64_t more, std::uint64_t sector_bytes, std::uint64_t block_bytes) const noexcept;
 
-  void add(Descriptor descriptor, Slice payload, bool copied);
+  void add(Descriptor descriptor, Slice payload, bool copied, std::uint64_t row = 0);
   /// The partition's row, made at first use.
   Touched& touch(PartitionFiles& partition, std::uint64_t& index, RoundSequence& in_round);
 

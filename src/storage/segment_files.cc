@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "storage/file_names.h"
+#include "storage/planted.h"
 
 namespace pyralog::storage {
 
@@ -40,7 +41,9 @@ io::Task<Result<SharedFile>> SegmentFiles::open(PartitionFiles& partition, Offse
   if (segment->named) co_return co_await context_.files.open(key, path(partition, base));
   PYRALOG_CO_TRY(co_await make_directory(directory));
   PYRALOG_CO_ASSIGN(SharedFile file, co_await context_.files.open(key, path(partition, base), io::Existence::kMayCreate));
-  PYRALOG_CO_TRY(co_await context_.reactor.disk().sync_directory(context_.options.data_directory + "/" + directory));
+  if (!planted(Bug::kNoDirectorySync)) {
+    PYRALOG_CO_TRY(co_await context_.reactor.disk().sync_directory(context_.options.data_directory + "/" + directory));
+  }
   Segment* named = context_.ledger(partition).segment(base);
   if (named == nullptr) co_return ErrorCode::kNotFound;
   named->named = true;

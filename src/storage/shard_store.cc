@@ -70,7 +70,6 @@ io::Task<Result<PartitionFiles*>> ShardStore::create(PartitionSpec spec) {
   parts.context.ledger(*partition).set_cached_bounds(spec.cached_bounds);
   PartitionFiles* created = partition.get();
   parts.context.partitions.emplace(spec.incarnation, std::move(partition));
-  parts.note_change();
   PYRALOG_CO_TRY(co_await parts.committer.wait_synced(round));
   co_return created;
 }
@@ -90,7 +89,6 @@ io::Task<Result<>> ShardStore::remove(Incarnation incarnation) {
   // Rounds under way still know it, so it lives until this round is durable.
   const std::unique_ptr<PartitionFiles> owner = std::move(parts.context.partitions.at(incarnation));
   parts.context.partitions.erase(incarnation);
-  parts.note_change();
   PYRALOG_CO_TRY(co_await parts.committer.wait_synced(round));
   parts.context.files.forget_partition(incarnation);
   co_return co_await parts.segments.remove_directory(owner->directory());
@@ -104,7 +102,6 @@ Result<RoundSequence> ShardStore::append(PartitionFiles& partition, Slice batch,
   parts.context.counters.appended_bytes += batch.size();
   const RoundSequence round = parts.committer.append(partition, std::move(batch), header.end_offset());
   partition.state().apply(header, partition.active().base, parts.context.reactor.wall_now());
-  parts.note_change();
   return round;
 }
 
@@ -135,7 +132,6 @@ io::Task<Result<>> ShardStore::truncate(PartitionFiles& partition, Offset end, L
   partition.state().truncate(end, at.segment);
   ledger.set_durable_end(std::min(partition.durable_end(), end));
   parts.committer.note_end(partition);
-  parts.note_change();
   const Result<> synced = co_await parts.committer.wait_synced(round);
   parts.cleaner.thaw(partition);
   PYRALOG_CO_TRY(synced);
@@ -160,7 +156,6 @@ io::Task<Result<>> ShardStore::set_start(PartitionFiles& partition, Offset start
   ledger.set_start(start);
   partition.state().trim(start);
   parts.committer.note_end(partition);
-  parts.note_change();
   const Result<> synced = co_await parts.committer.wait_synced(round);
   parts.cleaner.thaw(partition);
   PYRALOG_CO_TRY(synced);
@@ -178,7 +173,6 @@ Result<RoundSequence> ShardStore::put_state(StateKey key, Slice value) {
   } else {
     parts.context.states[key] = std::move(value);
   }
-  parts.note_change();
   return round;
 }
 

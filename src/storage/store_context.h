@@ -32,9 +32,15 @@ struct StoreContext {
   io::WaitList progress;  ///< bounds may have been left: cleaned, recycled, synced
   std::unordered_map<Incarnation, std::unique_ptr<PartitionFiles>> partitions;
   std::map<StateKey, Slice> states;
+  std::optional<MonotonicTime> changed_since;  ///< the newest checkpoint does not show everything
 
   const StoreGeometry& geometry() const noexcept { return options.geometry; }
   PartitionLedger ledger(PartitionFiles& partition) const { return {partition, options.geometry.block_bytes}; }
+
+  /// A checkpoint would show more than the newest one. Looked at when the store makes progress.
+  void note_change() {
+    if (!changed_since.has_value()) changed_since = reactor.now();
+  }
 
   /// Ends the store: the first reason counts.
   void fail(const Error& why) {

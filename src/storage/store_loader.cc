@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
+#include <tuple>
 
 #include "record/format.h"
 #include "storage/file_names.h"
@@ -14,11 +14,16 @@ io::Task<Result<>> StoreLoader::load() {
   const JournalNames& names = parts_.journal.names();
   PYRALOG_CO_TRY(co_await context.reactor.disk().make_directories(names.directory));
   PYRALOG_CO_TRY(co_await recovery_.open_files());
+  // A file that is there for us may still be nameless for the disk, and the older one of a pair is about to be overwritten.
+  PYRALOG_CO_TRY(co_await context.reactor.disk().sync_directory(names.directory));
   PYRALOG_CO_ASSIGN(auto checkpoint, co_await parts_.checkpoint_files.load());
   if (checkpoint.has_value()) {
     PYRALOG_CO_TRY(co_await recover(std::move(*checkpoint)));
   } else if (recovery_.any_file()) {
-    co_return Error(ErrorCode::kCorrupt, names.directory + ": there is a journal, but no checkpoint");
+    // The first checkpoint is durable before the first journal file exists.
+    const auto& damage = parts_.checkpoint_files.damage();
+    co_return Error(ErrorCode::kCorrupt, damage.has_value() ? damage->detail()
+                                                            : names.directory + ": there is a journal, but no checkpoint");
   } else {
     PYRALOG_CO_TRY(co_await begin_empty());
   }
@@ -109,11 +114,12 @@ io::Task<Result<>> StoreLoader::load_bytes(const std::vector<RoundPlace>& rounds
   for (std::size_t i = 0; i < loading_.size(); ++i) {
     const auto& ranges = loading_[i].replayed.ranges;
     for (std::size_t range = 0; range < ranges.size(); ++range) {
-      if (!ranges[range].is_body) pieces.push_back({ranges[range].round, ranges[range].place, i, range});
+      if (!ranges[range].is_body) pieces.push_back({ranges[range].round, i, range});
     }
   }
+  // One round after the other, and each log from front to back; places in a round follow no such order.
   std::sort(pieces.begin(), pieces.end(), [](const Piece& a, const Piece& b) {
-    return std::pair(a.round, a.place) < std::pair(b.round, b.place);
+    return std::tuple(a.round, a.partition, a.range) < std::tuple(b.round, b.partition, b.range);
   });
   Slice round;
   for (std::size_t i = 0; i < pieces.size(); ++i) {
@@ -193,6 +199,12 @@ io::Task<Result<>> StoreLoader::finish_partitions() {
     PYRALOG_CO_TRY(co_await pass_bodies(loading, loading.replayed.ranges.size()));
     PartitionFiles& partition = *loading.partition;
     PartitionLedger ledger = parts_.context.ledger(partition);
+    // A truncation to a segment's start leaves it empty: no batch leads there.
+    const Segment* segment = partition.find_segment(loading.header_at.segment);
+    while (segment != nullptr && loading.header_at.position == segment->end && segment != &partition.active()) {
+      ++segment;
+      loading.header_at = {segment->base, 0};
+    }
     if (!loading.header.empty() || loading.header_at < ledger.end()) {
       co_return Error(ErrorCode::kCorrupt, partition.directory() + ": the log ends inside of a batch");
     }

@@ -44,7 +44,6 @@ struct ShardStore::Parts {
   /// kClosed, or why the store failed.
   Result<> serving() const;
   void start_loops();
-  void note_change() { checkpointer.note_change(); }
 };
 
 /// The half of a start that fills a store: journal, segments, memory (storage.md §3).
@@ -58,7 +57,6 @@ class StoreLoader {
   /// One run of bytes that memory gets from a journal round.
   struct Piece {
     std::size_t round;
-    std::uint32_t place;
     std::size_t partition;  // index into loading_
     std::size_t range;
   };

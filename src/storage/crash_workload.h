@@ -1,0 +1,192 @@
+#pragma once
+
+#include <string>
+
+#include "io/sync.h"
+#include "io/task_scope.h"
+#include "record/batch_view.h"
+#include "storage/crash_model.h"
+#include "storage/shard_store.h"
+
+namespace pyralog::storage::crash {
+
+/// Random operations on a store, each recorded in a history at the moment at which the store takes it.
+class Workload {
+ public:
+  Workload(Random& random, History& history) : random_(random), history_(history) {}
+
+  io::Task<> operate(ShardStore& store) {
+    const std::uint64_t choice = random_.below(100);
+    PartitionFiles* partition = pick(store);
+    if (partition == nullptr || (choice < 3 && store.partitions().size() < kPartitionsMax)) {
+      co_await create(store);
+    } else if (choice < 70) {
+      append(store, *partition);
+    } else if (choice < 74) {
+      co_await truncate(store, *partition);
+    } else if (choice < 78) {
+      co_await set_start(store, *partition);
+    } else if (choice < 80) {
+      co_await remove(store, *partition);
+    } else if (choice < 84) {
+      put_state(store);
+    } else if (choice < 96) {
+      co_await pause();
+    } else {
+      (void)co_await store.wait_synced(history_.newest_round());
+    }
+    io::AbortSource never;  // in the frame, which a crash leaves alone
+    if (!store.accepting()) co_await store.wait_accepting(never);
+  }
+
+ private:
+  static constexpr std::uint64_t kPartitionsMax = 4;
+  static constexpr std::uint64_t kSegmentBytes = 512;
+
+  PartitionFiles* pick(ShardStore& store) {
+    const auto& partitions = history_.newest().partitions;
+    if (partitions.empty()) return nullptr;
+    auto at = partitions.begin();
+    std::advance(at, static_cast<std::ptrdiff_t>(random_.below(partitions.size())));
+    return store.find(at->first);
+  }
+
+  io::Task<> pause() {
+    const std::uint64_t kind = random_.below(10);
+    Duration delay = std::chrono::microseconds(random_.below(2000));
+    if (kind < 3) delay = std::chrono::milliseconds(random_.below(300));
+    if (kind == 9) delay = std::chrono::seconds(random_.below(20));
+    io::AbortSource never;
+    (void)co_await io::sleep_for(delay, never);
+  }
+
+  void append(ShardStore& store, PartitionFiles& partition) {
+    // Some bursts are large enough for the bypass.
+    const std::uint64_t burst = random_.chance(1, 6) ? random_.between(3, 6) : 1;
+    for (std::uint64_t i = 0; i < burst; ++i) {
+      const std::size_t payload = random_.chance(1, 4) ? random_.between(100, 250) : random_.between(0, 40);
+      const auto records = static_cast<std::int32_t>(random_.between(1, 3));
+      const Slice batch = make_noise_batch(random_, partition.log_end(), records, payload, 1);
+      if (partition.active().end + batch.size() > kSegmentBytes) store.roll(partition);
+      const Offset base = partition.active().base;
+      const auto header = record::BatchView::parse(batch.view()).value();
+      const auto round = store.append(partition, batch, header);
+      if (!round.ok()) return;
+      Model model = history_.newest();
+      ModelPartition& into = model.partitions[partition.incarnation()];
+      into.end = header.end_offset();
+      Bytes& bytes = into.segments[base];
+      bytes.insert(bytes.end(), batch.data(), batch.data() + batch.size());
+      history_.push(*round, *round, std::move(model));
+    }
+  }
+
+  void put_state(ShardStore& store) {
+    const StateKey key{Incarnation(random_.between(1, 2)), random_.below(3)};
+    Bytes value(random_.chance(1, 4) ? 0 : random_.between(1, 60), static_cast<std::byte>(random_.next()));
+    Model model = history_.newest();
+    if (value.empty()) {
+      model.states.erase(key);
+    } else {
+      model.states[key] = value;
+    }
+    const auto round = store.put_state(key, value.empty() ? Slice() : Slice::copy_of(value));
+    if (round.ok()) history_.push(*round, *round, std::move(model));
+  }
+
+  /// Runs `task` in the background and records `model` as soon as `done` says that the store has taken the operation; the
+  /// rounds it may lie in are found by states put before and after.
+  template <class Done>
+  io::Task<> record_change(ShardStore& store, io::Task<> task, Model model, Done done) {
+    io::TaskScope scope;
+    scope.spawn(std::move(task));
+    RoundSequence low = history_.newest_round();
+    while (!done() && scope.running() > 0 && !store.failure().has_value()) {
+      low = std::max(low, store.synced());
+      co_await io::Reactor::current().yield();
+    }
+    if (done()) {
+      const StateKey marker{Incarnation(1), 0};
+      const Bytes value(8, static_cast<std::byte>(random_.next()));
+      const auto round = store.put_state(marker, Slice::copy_of(value));
+      if (round.ok()) {
+        history_.push(low, *round, model);
+        model.states[marker] = value;
+        history_.push(*round, *round, std::move(model));
+      }
+    }
+    co_await scope.close();
+  }
+
+  template <class T>
+  static io::Task<> ignore(io::Task<T> task) {
+    (void)co_await std::move(task);
+  }
+
+  io::Task<> create(ShardStore& store) {
+    const Incarnation incarnation(next_incarnation_++);
+    PartitionSpec spec;
+    spec.incarnation = incarnation;
+    spec.directory = "logs/l" + std::to_string(incarnation.value) + "/0";
+    spec.start = Offset(static_cast<std::int64_t>(random_.below(2) * 1000));
+    Model model = history_.newest();
+    model.partitions[incarnation] = ModelPartition{.start = spec.start, .end = spec.start, .segments = {}};
+    io::Task<> task = ignore(store.create(std::move(spec)));
+    co_await record_change(store, std::move(task), std::move(model), [&] { return store.find(incarnation) != nullptr; });
+  }
+
+  io::Task<> remove(ShardStore& store, PartitionFiles& partition) {
+    const Incarnation incarnation = partition.incarnation();
+    Model model = history_.newest();
+    model.partitions.erase(incarnation);
+    io::Task<> task = ignore(store.remove(incarnation));
+    co_await record_change(store, std::move(task), std::move(model), [&] { return store.find(incarnation) == nullptr; });
+  }
+
+  /// Cuts at the start of a random batch.
+  io::Task<> truncate(ShardStore& store, PartitionFiles& partition) {
+    Model model = history_.newest();
+    ModelPartition& into = model.partitions[partition.incarnation()];
+    if (into.segments.empty()) co_return;
+    auto segment = into.segments.begin();
+    std::advance(segment, static_cast<std::ptrdiff_t>(random_.below(into.segments.size())));
+    std::vector<std::pair<std::uint64_t, Offset>> places;
+    for (std::uint64_t position = 0; position < segment->second.size();) {
+      const auto header = record::BatchHeader::parse(ByteView(segment->second).subspan(position)).value();
+      if (header.base_offset() >= into.start) places.emplace_back(position, header.base_offset());
+      position += header.batch_bytes();
+    }
+    if (places.empty()) co_return;
+    const auto [position, end] = places[random_.below(places.size())];
+    const LogPosition at{segment->first, position};
+    segment->second.resize(position);
+    into.segments.erase(position == 0 ? segment : std::next(segment), into.segments.end());
+    into.end = end;
+    io::Task<> task = ignore(store.truncate(partition, end, at));
+    co_await record_change(store, std::move(task), std::move(model), [&] { return partition.log_end() == end; });
+  }
+
+  io::Task<> set_start(ShardStore& store, PartitionFiles& partition) {
+    Model model = history_.newest();
+    ModelPartition& into = model.partitions[partition.incarnation()];
+    const auto segments = partition.segments();
+    const Segment& first = segments[random_.below(segments.size())];
+    Offset start = std::max(first.base, into.start);
+    Offset first_kept = first.base;
+    if (random_.chance(1, 8)) start = first_kept = into.end + OffsetDelta(static_cast<std::int64_t>(random_.below(50)));
+    if (start == into.start) co_return;
+    const bool empties = partition.find_segment(first_kept) == nullptr;
+    if (empties && start < into.end) co_return;
+    std::erase_if(into.segments, [&](const auto& entry) { return entry.first < first_kept; });
+    into.start = start;
+    into.end = std::max(into.end, start);
+    io::Task<> task = ignore(store.set_start(partition, start, first_kept));
+    co_await record_change(store, std::move(task), std::move(model), [&] { return partition.start() == start; });
+  }
+
+  Random& random_;
+  History& history_;
+  std::uint64_t next_incarnation_ = 10;
+};
+
+}  // namespace pyralog::storage::crash

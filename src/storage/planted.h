@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+
+/// Bugs to plant, so that the crash simulation can be shown to catch them (storage.md §9). They exist only in the program
+/// `storage_planted_bugs`; everywhere else `planted` is a constant and leaves no code.
+namespace pyralog::storage {
+
+enum class Bug : std::uint8_t {
+  kNone,
+  kNoImage,
+  kAcknowledgeBeforeSync,
+  kRecycleBeforeCheckpoint,
+  kSingleCheckpoint,
+  kNoEmptyRound,
+  kJournalNotSyncedFirst,
+  kCheckpointNotSyncedFirst,
+  kReadThroughCache,
+  kRedoFromTooHigh,
+  kOneRedoForAll,
+  kRedoIgnoresRoundInFlight,
+  kLastBlockNotRestored,
+  kBodySharesOldBlock,
+  kBodyNotSynced,
+  kBodyNotVerified,
+  kSupersededBodyVerified,
+  kNoDirectorySync,
+  kSaltReused,
+  kOneHeaderCopy,
+  kRestBeforeSuccessor,
+  kCleaningMidReplay,
+  kTruncationNotSynced,
+  kPassOverlapsTruncation,
+  kBodyBesideTruncation,
+  kLastFileRecycled,
+  kUnsyncedRoundCleaned,
+};
+
+#ifdef PYRALOG_PLANT_BUGS
+inline Bug planted_bug = Bug::kNone;
+inline bool planted(Bug bug) noexcept { return planted_bug == bug; }
+#else
+constexpr bool planted(Bug) noexcept { return false; }
+#endif
+
+}  // namespace pyralog::storage
