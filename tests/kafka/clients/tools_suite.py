@@ -41,7 +41,7 @@ class Tools:
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=3 * WAIT_SECONDS_MAX)
         if (done.returncode == 0) != (status == 0):
             raise CheckFailed(f"{name} {' '.join(arguments[:4])} ended with {done.returncode}: {(done.stdout + done.stderr)[-400:]}")
-        return done.stdout
+        return done.stdout if status == 0 else done.stdout + done.stderr
 
     def topic(self, *arguments, **options):
         return self.tool(TOOLS + "TopicCommand", *arguments, **options)
@@ -169,7 +169,8 @@ class Tools:
 
     def errors(self):
         topic = self.new_topic()
-        expect("already exists" in self.topic("--create", "--topic", topic, status=1), "a second creation was not refused")
+        refusal = self.topic("--create", "--topic", topic, status=1)
+        expect("TopicExistsException" in refusal, f"a second creation was refused with {refusal[-200:]}")
         self.topic("--describe", "--topic", f"{self.prefix}-never-made", status=1)
         self.topic("--create", "--topic", f"{self.prefix}-x", "--config", "retention.ms=soon", status=1)
 
