@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "server/request_dispatch.h"
 #include "server/send_range.h"
 #include "server/shard.h"
@@ -74,6 +76,8 @@ io::Task<> KafkaConnection::read_loop() {
 
 io::Task<Result<>> KafkaConnection::read_more() {
   for (;;) {
+    // Journal or dirty memory at their bounds: what is not read here fills the client's window, and so slows it down.
+    if (!shard_.store().accepting()) co_await shard_.store().wait_accepting(waits_);
     auto got = socket_->try_read(frames_.prepare());
     if (!got.ok()) co_return std::move(got).error();
     if (got->has_value()) {
@@ -97,8 +101,14 @@ io::Task<bool> KafkaConnection::accept_frame(Slice frame) {
   if (!concurrent) {
     while (unfinished_ > 0) co_await room_.wait();
   }
+  const std::size_t charge = std::min(frame.size(), limits.request_memory_bytes_max);
+  if (!shard_.request_memory().try_acquire(charge)) {
+    ++shard_.metrics().budget_waits;
+    if (co_await shard_.request_memory().acquire(charge, waits_) != io::WaitOutcome::kWoken) co_return false;
+  }
   Pending& pending = *pending_.emplace_back(std::make_unique<Pending>());
   pending.request_bytes = frame.size();
+  pending.memory_charge = charge;
   pending_bytes_ += frame.size();
   ++unfinished_;
   if (concurrent) {
@@ -128,6 +138,7 @@ io::Task<> KafkaConnection::serve(Pending& pending, Slice frame, MonotonicTime r
 
 void KafkaConnection::finish(Pending& pending) {
   pending.done = true;
+  shard_.request_memory().release(pending.memory_charge);
   --unfinished_;
   if (&pending == pending_.front().get()) answer_ready_.notify_one();
   if (unfinished_ == 0) room_.notify_all();

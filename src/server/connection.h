@@ -37,6 +37,7 @@ class KafkaConnection {
   struct Pending {
     std::vector<OutPiece> pieces;
     std::size_t request_bytes = 0;
+    std::size_t memory_charge = 0;  // units of Shard::request_memory
     bool done = false;
   };
 

@@ -13,7 +13,7 @@ Result<cluster::CreateLog> plan_log(Shard& shard, const NewLog& log) {
   const cluster::MetadataImage& image = *shard.image();
   PYRALOG_TRY(cluster::check_log_name(log.name));
   if (image.find_log(log.name) != nullptr) {
-    return Error(ErrorCode::kAlreadyExists, "log \"" + log.name + "\" exists");
+    return Error(ErrorCode::kAlreadyExists, "Topic '" + log.name + "' already exists.");
   }
   if (const auto* other = image.find_colliding(log.name)) {
     return Error(ErrorCode::kInvalidArgument, "log name \"" + log.name + "\" collides with \"" + other->name +

@@ -83,7 +83,7 @@ io::Task<Result<>> Node::open_data_directory() {
   info_.limits = {.frame_bytes_max = config_.request_bytes_max,
                   .requests_pipelined_max = config_.pipelined_requests_max,
                   .pipelined_bytes_max = config_.pipelined_bytes_max,
-                  .request_memory_bytes_max = share(config_.request_memory_bytes_max),
+                  .request_memory_bytes_max = std::max<std::size_t>(share(config_.request_memory_bytes_max), config_.request_bytes_max),
                   .connections_max = share(config_.connections_max),
                   .connections_per_address_max = share(config_.connections_per_address_max),
                   .segment_files_open_max = std::max<std::size_t>(share(config_.open_files_max), 1),
