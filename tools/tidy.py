@@ -12,7 +12,7 @@ import sys
 FUNCTION_LINES_MAX = 70
 SOURCE_LINES_MAX = 600
 HEADER_LINES_MAX = 250
-LINE_CHARACTERS_MAX = 124
+LINE_CHARACTERS_MAX = 128
 IO_ONLY = re.compile(r"^\s*#\s*include\s*<(sys/(socket|epoll|uio|stat|statvfs|file|mman|sendfile|eventfd|timerfd|signalfd)\.h"
                      r"|unistd\.h|fcntl\.h|liburing\.h|netdb\.h|netinet/.*|arpa/.*|poll\.h|boost/asio.*)>")
 CLOCKS = re.compile(r"(steady_clock|system_clock|high_resolution_clock)::now|clock_gettime|gettimeofday|\btime\(nullptr\)"

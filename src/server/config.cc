@@ -164,8 +164,7 @@ Result<> ConfigReader::set_table_key(std::string_view name, std::string_view tex
 Result<> ConfigReader::set_listener(const Place& place, std::string_view text) {
   constexpr std::string_view kKeys[] = {"listen", "advertise"};
   if (place.name.empty() || !cluster::check_log_name(place.name).ok()) {
-    return refused(
-        fmt::format("kafka.listener.{}: a listener's name has letters, digits, '.', '_' and '-'", place.name));
+    return refused(fmt::format("kafka.listener.{}: a listener's name has letters, digits, '.', '_' and '-'", place.name));
   }
   if (place.key == "listen") {
     listeners_[place.name].listen = text;
@@ -301,8 +300,7 @@ Result<> ConfigReader::check_relations() const {
                                draft_.write_quorum_default, draft_.replication_default));
   }
   if (draft_.data_directory.empty()) return refused("node.data_dir is empty");
-  if (auto rack = cluster::check_label("a rack", draft_.rack); !rack.ok())
-    return rack.error().with_context("node.rack");
+  if (auto rack = cluster::check_label("a rack", draft_.rack); !rack.ok()) return rack.error().with_context("node.rack");
   for (const auto& [name, log] : logs_) {
     auto legal = cluster::check_topic_settings(cluster::Settings(log.settings), draft_.static_settings);
     if (!legal.ok()) return legal.error().with_context("log." + name);

@@ -19,8 +19,7 @@ struct PatternKey {
   std::string_view documentation;
 };
 constexpr PatternKey kPatterns[] = {
-    {"kafka.listener.NAME.advertise",
-     "What clients that connect to the listener NAME are told. Empty: where it listens."},
+    {"kafka.listener.NAME.advertise", "What clients that connect to the listener NAME are told. Empty: where it listens."},
     {"kafka.listener.NAME.listen", "One more address for Kafka clients, under the name NAME. host:port."},
     {"log.NAME.PROPERTY", "A property of the declared log NAME, when it is created."},
     {"log.NAME.partitions", "Partitions of the declared log NAME. Default: replication.partitions."},

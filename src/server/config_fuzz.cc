@@ -18,8 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     rest.remove_prefix(std::min(end + 1, rest.size()));
     if (line.starts_with('!')) {
       const std::size_t equals = std::min(line.find('='), line.size());
-      sources.overrides.push_back(
-          {line.substr(1, equals - 1), line.substr(std::min(equals + 1, line.size())), "--set"});
+      sources.overrides.push_back({line.substr(1, equals - 1), line.substr(std::min(equals + 1, line.size())), "--set"});
     } else if (line.starts_with('$')) {
       variables.push_back(line.substr(1, line.find('\0')));
     } else {

@@ -86,8 +86,7 @@ TEST(Config, TheEnvironmentOverridesTheFileAndTheCommandLineBoth) {
   const std::string file = "kafka.idle_timeout = '1m'\nio.backend = 'posix'\nnode.rack = 'file'";
   const std::vector<const char*> environment = {"PYRALOG_KAFKA__IDLE_TIMEOUT=2m", "PYRALOG_NODE__RACK=env", "HOME=/",
                                                 "PYRALOG_TESTDATA=x"};
-  const auto config =
-      load(file, {{"node.rack", "one", "--rack"}, {"node.rack", "two", "--set node.rack"}}, environment);
+  const auto config = load(file, {{"node.rack", "one", "--rack"}, {"node.rack", "two", "--set node.rack"}}, environment);
   ASSERT_TRUE(config.ok()) << config.error().to_string();
   EXPECT_EQ(config->connection_idle_max, std::chrono::minutes(2));
   EXPECT_TRUE(config->posix_io);
@@ -127,8 +126,7 @@ TEST(Config, RefusesBadValues) {
   EXPECT_EQ(refused("node.shards", "-1"), "--set: node.shards: \"-1\" must be from 0 to 1024");
   EXPECT_EQ(refused("node.shards", "two"), "--set: node.shards: \"two\" is not a whole number");
   EXPECT_EQ(refused("io.backend", "magic"), "--set: io.backend: \"magic\" must be one of auto, posix");
-  EXPECT_EQ(refused("replication.auto_create", "yes"),
-            "--set: replication.auto_create: \"yes\" is neither true nor false");
+  EXPECT_EQ(refused("replication.auto_create", "yes"), "--set: replication.auto_create: \"yes\" is neither true nor false");
   EXPECT_NE(refused("kafka.listen", "nowhere"), "(accepted)");
   EXPECT_NE(refused("kafka.listen", ""), "(accepted)");
   EXPECT_NE(refused("node.data_dir", ""), "(accepted)");
@@ -205,9 +203,8 @@ retention = { bytes = 5 }
   const NewLog& orders = config->declared_logs[1];
   EXPECT_EQ(orders.partitions, 12);
   EXPECT_EQ(orders.replication, 1);
-  EXPECT_EQ(orders.settings,
-            (std::vector<cluster::Setting>{
-                {"retention.ms", "604800000"}, {"segment.bytes", "16777216"}, {"write.caching", "true"}}));
+  EXPECT_EQ(orders.settings, (std::vector<cluster::Setting>{
+                                 {"retention.ms", "604800000"}, {"segment.bytes", "16777216"}, {"write.caching", "true"}}));
   EXPECT_EQ(config->declared_logs[2].settings,
             (std::vector<cluster::Setting>{{"retention.bytes", "5"}, {"segment.ms", "3600000"}}));
 }

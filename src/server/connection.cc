@@ -128,8 +128,8 @@ io::Task<> KafkaConnection::serve(Pending& pending, Slice frame, MonotonicTime r
     pending.pieces = std::move(answer->pieces);
   } else {
     // The stream cannot go on in step: end it, so that the client sees an error rather than a wrong answer.
-    spdlog::warn("kafka: {}: closing: request {} v{} refused: {}", socket_->peer().to_string(), static_cast<int>(request.head.header.api_key),
-                 request.version().value, answer.error().to_string());
+    spdlog::warn("kafka: {}: closing: request {} v{} refused: {}", socket_->peer().to_string(),
+                 static_cast<int>(request.head.header.api_key), request.version().value, answer.error().to_string());
     reading_ended_ = true;
     socket_->close();
   }

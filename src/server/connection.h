@@ -57,10 +57,10 @@ class KafkaConnection {
   std::unique_ptr<io::Connection> socket_;
   protocol::FrameReader frames_;
   std::deque<std::unique_ptr<Pending>> pending_;
-  std::size_t pending_bytes_ = 0;     // request bytes of pending_
-  std::size_t unfinished_ = 0;        // entries of pending_ that are not done
-  io::WaitList answer_ready_;         // the first of pending_ is done, or reading has ended
-  io::WaitList room_;                 // pending_ became shorter, or unfinished_ became 0
+  std::size_t pending_bytes_ = 0;  // request bytes of pending_
+  std::size_t unfinished_ = 0;     // entries of pending_ that are not done
+  io::WaitList answer_ready_;      // the first of pending_ is done, or reading has ended
+  io::WaitList room_;              // pending_ became shorter, or unfinished_ became 0
   io::AbortSource waits_;
   io::TaskScope scope_;
   io::Timer idle_timer_;

@@ -58,7 +58,9 @@ io::Task<> read_one(Shard& shard, PartitionRead& read, std::size_t bytes_max, bo
   }
   const std::size_t limit = std::min(bytes_max, static_cast<std::size_t>(std::max(read.target.bytes_max, 0)));
   if (read.target.offset == read.high_watermark || (limit == 0 && !at_least_one)) co_return;
-  storage::ReadOptions options{.offset = read.target.offset, .bytes_max = limit, .first_batch = at_least_one ? storage::FirstBatch::kAlways : storage::FirstBatch::kIfItFits};
+  storage::ReadOptions options{.offset = read.target.offset,
+                               .bytes_max = limit,
+                               .first_batch = at_least_one ? storage::FirstBatch::kAlways : storage::FirstBatch::kIfItFits};
   auto found = co_await log.read(options);
   if (!found.ok()) {
     read.error = found.error() == ErrorCode::kOutOfRange ? KafkaError::kOffsetOutOfRange

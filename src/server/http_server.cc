@@ -14,9 +14,9 @@ HttpResponse refusal(int status, std::string text) { return {.status = status, .
 
 std::string render(const HttpResponse& response) {
   const auto reason = http::obsolete_reason(http::int_to_status(static_cast<unsigned>(response.status)));
-  return fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}", response.status,
-                     std::string_view(reason.data(), reason.size()), response.content_type, response.body.size(),
-                     response.body);
+  return fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}",
+                     response.status, std::string_view(reason.data(), reason.size()), response.content_type,
+                     response.body.size(), response.body);
 }
 
 }  // namespace

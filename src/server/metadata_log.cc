@@ -87,7 +87,8 @@ io::Task<Result<cluster::ImagePtr>> MetadataLog::load_snapshot() {
   for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
     const auto index = snapshot_index(entry->name);
     if (!index.has_value()) continue;
-    PYRALOG_CO_ASSIGN(const auto bytes, co_await storage::read_whole_file(home_.reactor().disk(), path(entry->name), kSnapshotBytesMax));
+    PYRALOG_CO_ASSIGN(const auto bytes,
+                      co_await storage::read_whole_file(home_.reactor().disk(), path(entry->name), kSnapshotBytesMax));
     auto image = decode_snapshot_file(bytes.view(), *index);
     if (!image.ok()) co_return image.error().with_context(path(entry->name));
     snapshot_index_ = *index;
@@ -99,14 +100,16 @@ io::Task<Result<cluster::ImagePtr>> MetadataLog::load_snapshot() {
 io::Task<Result<cluster::ImagePtr>> MetadataLog::replay(cluster::ImagePtr image) {
   const Offset first_needed(static_cast<std::int64_t>(image->applied_index().value));
   if (log_->start() > first_needed) {
-    co_return Error(ErrorCode::kCorrupt, fmt::format("{}: commands before offset {} are deleted, but no snapshot holds them",
-                                                     directory_, log_->start().value));
+    co_return Error(ErrorCode::kCorrupt,
+                    fmt::format("{}: commands before offset {} are deleted, but no snapshot holds them", directory_,
+                                log_->start().value));
   }
   Offset next = first_needed;
   while (next < log_->log_end()) {
     storage::ReadOptions options{.offset = next, .bytes_max = kReadBytesMax, .limit = storage::ReadLimit::kLogEnd};
     PYRALOG_CO_ASSIGN(const auto bytes, co_await storage::read_bytes(*log_, options));
-    if (bytes.empty()) co_return Error(ErrorCode::kCorrupt, directory_ + ": unreadable at offset " + std::to_string(next.value));
+    if (bytes.empty())
+      co_return Error(ErrorCode::kCorrupt, directory_ + ": unreadable at offset " + std::to_string(next.value));
     PYRALOG_CO_TRY(apply_batches(bytes.view(), image, next));
   }
   co_return image;

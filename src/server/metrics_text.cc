@@ -79,7 +79,8 @@ class MetricsWriter {
       below += merged.bucket_count(i);
       const std::uint64_t end_us = LatencyHistogram::bucket_end_us(i);
       if (!std::has_single_bit(end_us)) continue;
-      fmt::format_to(std::back_inserter(text_), "{}_bucket{{le=\"{}\"}} {}\n", name, static_cast<double>(end_us) / 1e6, below);
+      fmt::format_to(std::back_inserter(text_), "{}_bucket{{le=\"{}\"}} {}\n", name, static_cast<double>(end_us) / 1e6,
+                     below);
     }
     fmt::format_to(std::back_inserter(text_), "{0}_bucket{{le=\"+Inf\"}} {1}\n{0}_sum {2}\n{0}_count {1}\n", name,
                    merged.count(), static_cast<double>(merged.sum_us()) / 1e6);
@@ -130,7 +131,8 @@ void write_server(MetricsWriter& out) {
   };
   gauge("pyralog_connections", "Open connections.", &ShardMetrics::connections_open);
   gauge("pyralog_requests_in_flight", "Requests received and not yet answered.", &ShardMetrics::requests_in_flight);
-  out.per_shard("pyralog_fetch_sessions", "gauge", "Fetch sessions.", [](const ShardSnapshot& s) { return s.fetch_sessions; });
+  out.per_shard("pyralog_fetch_sessions", "gauge", "Fetch sessions.",
+                [](const ShardSnapshot& s) { return s.fetch_sessions; });
 }
 
 void write_storage(MetricsWriter& out) {
@@ -163,12 +165,16 @@ void write_io(MetricsWriter& out) {
   const auto add = [&](std::string_view name, std::string_view help, auto read) {
     out.per_shard(name, "counter", help, read);
   };
-  add("pyralog_network_received_bytes_total", "Bytes received.", [](const ShardSnapshot& s) { return s.io.network.bytes_in; });
+  add("pyralog_network_received_bytes_total", "Bytes received.",
+      [](const ShardSnapshot& s) { return s.io.network.bytes_in; });
   add("pyralog_network_sent_bytes_total", "Bytes sent.", [](const ShardSnapshot& s) { return s.io.network.bytes_out; });
-  add("pyralog_disk_written_bytes_total", "Bytes written to files.", [](const ShardSnapshot& s) { return s.io.disk.bytes_written; });
-  add("pyralog_disk_read_bytes_total", "Bytes read from files.", [](const ShardSnapshot& s) { return s.io.disk.bytes_read; });
+  add("pyralog_disk_written_bytes_total", "Bytes written to files.",
+      [](const ShardSnapshot& s) { return s.io.disk.bytes_written; });
+  add("pyralog_disk_read_bytes_total", "Bytes read from files.",
+      [](const ShardSnapshot& s) { return s.io.disk.bytes_read; });
   add("pyralog_disk_sync_failures_total", "Failed syncs.", [](const ShardSnapshot& s) { return s.io.disk.sync_failures; });
-  out.histogram("pyralog_disk_sync_seconds", "Syncs of files.", [](const ShardSnapshot& s) { return s.io.disk.sync_latency; });
+  out.histogram("pyralog_disk_sync_seconds", "Syncs of files.",
+                [](const ShardSnapshot& s) { return s.io.disk.sync_latency; });
   add("pyralog_loop_busy_seconds_total", "Time the shard's loop worked.",
       [](const ShardSnapshot& s) { return std::chrono::duration<double>(s.io.loop.busy).count(); });
 }
@@ -192,16 +198,18 @@ void write_logs(MetricsWriter& out, Node& node, const std::vector<ShardSnapshot>
   }
   std::vector<Total> sorted;
   for (auto& [id, total] : totals) sorted.push_back(std::move(total));
-  std::ranges::sort(sorted, [](const Total& a, const Total& b) {
-    return a.bytes != b.bytes ? a.bytes > b.bytes : a.name < b.name;
-  });
+  std::ranges::sort(
+      sorted, [](const Total& a, const Total& b) { return a.bytes != b.bytes ? a.bytes > b.bytes : a.name < b.name; });
   constexpr std::size_t kSeriesPerLog = 2;
   const std::size_t shown = std::min(sorted.size(), node.info().metrics_series_max / kSeriesPerLog);
   out.begin("pyralog_log_bytes", "gauge", "Size of a log's segments.");
-  for (std::size_t i = 0; i < shown; ++i) out.value("pyralog_log_bytes", fmt::format("log=\"{}\"", sorted[i].name), sorted[i].bytes);
+  for (std::size_t i = 0; i < shown; ++i)
+    out.value("pyralog_log_bytes", fmt::format("log=\"{}\"", sorted[i].name), sorted[i].bytes);
   out.begin("pyralog_log_records", "gauge", "Offsets between a log's start and high watermark.");
-  for (std::size_t i = 0; i < shown; ++i) out.value("pyralog_log_records", fmt::format("log=\"{}\"", sorted[i].name), sorted[i].records);
-  out.single("pyralog_logs_not_shown", "gauge", "Logs without series of their own (metrics.series.max).", sorted.size() - shown);
+  for (std::size_t i = 0; i < shown; ++i)
+    out.value("pyralog_log_records", fmt::format("log=\"{}\"", sorted[i].name), sorted[i].records);
+  out.single("pyralog_logs_not_shown", "gauge", "Logs without series of their own (metrics.series.max).",
+             sorted.size() - shown);
 }
 
 }  // namespace

@@ -80,20 +80,22 @@ io::Task<Result<>> Node::open_data_directory() {
   info_.metrics_series_max = config_.metrics_series_max;
   info_.listeners.resize(config_.kafka_listeners.size());
   const auto share = [shards](std::uint64_t whole) { return (whole + shards - 1) / shards; };
-  info_.limits = {.frame_bytes_max = config_.request_bytes_max,
-                  .requests_pipelined_max = config_.pipelined_requests_max,
-                  .pipelined_bytes_max = config_.pipelined_bytes_max,
-                  .request_memory_bytes_max = std::max<std::size_t>(share(config_.request_memory_bytes_max), config_.request_bytes_max),
-                  .connections_max = share(config_.connections_max),
-                  .connections_per_address_max = share(config_.connections_per_address_max),
-                  .segment_files_open_max = std::max<std::size_t>(share(config_.open_files_max), 1),
-                  .connection_idle_max = config_.connection_idle_max};
+  info_.limits = {
+      .frame_bytes_max = config_.request_bytes_max,
+      .requests_pipelined_max = config_.pipelined_requests_max,
+      .pipelined_bytes_max = config_.pipelined_bytes_max,
+      .request_memory_bytes_max = std::max<std::size_t>(share(config_.request_memory_bytes_max), config_.request_bytes_max),
+      .connections_max = share(config_.connections_max),
+      .connections_per_address_max = share(config_.connections_per_address_max),
+      .segment_files_open_max = std::max<std::size_t>(share(config_.open_files_max), 1),
+      .connection_idle_max = config_.connection_idle_max};
   co_return Result<>();
 }
 
 io::Task<Result<>> Node::open_stores() {
   auto open = [this](Shard& shard) {
-    storage::StoreOptions options{.data_directory = info_.data_directory, .disk_uuid = info_.disk_uuid, .shard = shard.id()};
+    storage::StoreOptions options{
+        .data_directory = info_.data_directory, .disk_uuid = info_.disk_uuid, .shard = shard.id()};
     options.free_bytes_min = config_.free_bytes_min;
     options.geometry.journal_bytes_max = config_.journal_bytes_max;
     options.geometry.dirty_bytes_max = config_.dirty_bytes_max;

@@ -1,10 +1,10 @@
 #include "server/node_directory.h"
 
 #include <fmt/format.h>
+#include <toml++/toml.h>
 
 #include <fstream>
 #include <sstream>
-#include <toml++/toml.h>
 
 #include "storage/read_bytes.h"
 
@@ -95,15 +95,17 @@ io::Task<Result<std::unique_ptr<NodeDirectory>>> NodeDirectory::open(io::Disk& d
   }
   const NodeIdentity& identity = directory->identity_;
   if (node.has_value() && *node != identity.node) {
-    co_return Error(ErrorCode::kForeign, fmt::format("data directory {} is node {}'s, not node {}'s: use that id or another "
-                                                     "directory",
-                                                     directory->path_, identity.node.value, node->value));
+    co_return Error(ErrorCode::kForeign,
+                    fmt::format("data directory {} is node {}'s, not node {}'s: use that id or another "
+                                "directory",
+                                directory->path_, identity.node.value, node->value));
   }
   if (shards != identity.shards) {
-    co_return Error(ErrorCode::kInvalidArgument,
-                    fmt::format("data directory {} is divided among {} shards, not {}: leave node.shards unset, or set it to "
-                                "{}",
-                                directory->path_, identity.shards, shards, identity.shards));
+    co_return Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("data directory {} is divided among {} shards, not {}: leave node.shards unset, or set it to "
+                    "{}",
+                    directory->path_, identity.shards, shards, identity.shards));
   }
   co_return std::move(directory);
 }
@@ -121,9 +123,10 @@ io::Task<Result<>> NodeDirectory::found(std::optional<NodeId> node, std::uint32_
   PYRALOG_CO_ASSIGN(const auto entries, co_await disk_.list(path_));
   for (const auto& entry : entries) {
     if (entry.name == "journal" || entry.name == "logs" || entry.name == "meta") {
-      co_return Error(ErrorCode::kForeign, fmt::format("data directory {} holds \"{}\" but no node.toml: restore that file, "
-                                                       "or use an empty directory",
-                                                       path_, entry.name));
+      co_return Error(ErrorCode::kForeign,
+                      fmt::format("data directory {} holds \"{}\" but no node.toml: restore that file, "
+                                  "or use an empty directory",
+                                  path_, entry.name));
     }
   }
   identity_ = {.node = node.value_or(NodeId(1)), .disk_uuid = random.uuid(), .shards = shards};

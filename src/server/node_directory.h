@@ -17,8 +17,8 @@ struct NodeIdentity {
   static constexpr std::int64_t kFormatVersion = 1;
 
   NodeId node;
-  Uuid disk_uuid;    ///< of this directory: a new one is a new identity (replication.md §1)
-  Uuid cluster_id;   ///< zero until the node has founded or joined a cluster
+  Uuid disk_uuid;            ///< of this directory: a new one is a new identity (replication.md §1)
+  Uuid cluster_id;           ///< zero until the node has founded or joined a cluster
   std::uint32_t shards = 0;  ///< how many the directory's journals are divided among
 };
 

@@ -54,8 +54,8 @@ Result<Answer> answer_unknown_version(Request& request) {
   ApiVersionsResponse response;
   response.error_code = KafkaError::kUnsupportedVersion;
   response.api_keys = std::span(&ours, 1);
-  PYRALOG_ASSIGN(OutgoingFrame frame, encode_response(response, ApiVersion(0), request.head.header.correlation_id,
-                                                      &allocate_answer));
+  PYRALOG_ASSIGN(OutgoingFrame frame,
+                 encode_response(response, ApiVersion(0), request.head.header.correlation_id, &allocate_answer));
   return answer_of(request, std::move(frame));
 }
 

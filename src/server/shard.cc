@@ -49,8 +49,8 @@ bool Shard::owns(const cluster::PartitionMetadata& partition) const noexcept {
 io::Task<Result<>> Shard::open_store(storage::StoreOptions options) {
   const RequestLimits& limits = info().limits;
   request_memory_ = std::make_unique<io::Semaphore>(limits.request_memory_bytes_max);
-  sessions_ = std::make_unique<FetchSessions>(FetchSessions::Limits{}, id(), static_cast<std::uint32_t>(node_.shard_count()),
-                                              reactor_.random().fork());
+  sessions_ = std::make_unique<FetchSessions>(FetchSessions::Limits{}, id(),
+                                              static_cast<std::uint32_t>(node_.shard_count()), reactor_.random().fork());
   files_ = std::make_unique<storage::FileCache>(limits.segment_files_open_max);
   PYRALOG_CO_ASSIGN(store_, co_await storage::ShardStore::open(std::move(options), *files_));
   logs_.reset(new storage::LogShard{.store = *store_, .files = *files_, .decompressor = decompressor_});

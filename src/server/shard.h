@@ -40,10 +40,10 @@ struct Partition {
   PartitionIndex index;
   std::shared_ptr<const LogRules> rules;
   std::unique_ptr<storage::PartitionLog> data;
-  WatchList watchers;     ///< fetches that wait for its high watermark to move
-  std::size_t users = 0;  ///< requests at work on it; see PartitionUse
+  WatchList watchers;       ///< fetches that wait for its high watermark to move
+  std::size_t users = 0;    ///< requests at work on it; see PartitionUse
   io::AbortSource removal;  ///< ends its users' waits
-  bool removed = false;   ///< its log is being deleted: no new users
+  bool removed = false;     ///< its log is being deleted: no new users
   io::WaitList unused;
 };
 

@@ -11,8 +11,8 @@ namespace pyralog::server {
 struct ShardMetrics {
   static constexpr std::size_t kApiKeysMax = 128;
 
-  LatencyHistogram produce_latency;  ///< from the frame's last byte to the answer ready to send
-  LatencyHistogram fetch_latency;    ///< the same, waiting for data included
+  LatencyHistogram produce_latency;                         ///< from the frame's last byte to the answer ready to send
+  LatencyHistogram fetch_latency;                           ///< the same, waiting for data included
   std::array<std::uint64_t, kApiKeysMax> requests{};        ///< by API key
   std::array<std::uint64_t, kApiKeysMax> request_errors{};  ///< requests that ended the connection, by API key
 

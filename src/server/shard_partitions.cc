@@ -23,9 +23,8 @@ storage::LogSettings storage_settings(const cluster::LogSettings& from, Duration
                                                         : storage::LogSettings::kUnbounded;
   to.deletes_old = from.retention_deletes;
   to.batch_bytes_max = from.batch_bytes_max;
-  to.timestamp_type = from.timestamp_type == cluster::TimestampType::kLogAppendTime
-                          ? record::TimestampType::kLogAppendTime
-                          : record::TimestampType::kCreateTime;
+  to.timestamp_type = from.timestamp_type == cluster::TimestampType::kLogAppendTime ? record::TimestampType::kLogAppendTime
+                                                                                    : record::TimestampType::kCreateTime;
   to.timestamp_before_ms_max = from.timestamp_before_max.count();
   to.timestamp_after_ms_max = from.timestamp_after_max.count();
   to.validation = from.record_validation == cluster::RecordValidation::kFull ? record::RecordValidation::kFull
@@ -44,8 +43,7 @@ std::shared_ptr<const LogRules> Shard::rules_of(const cluster::LogMetadata& log)
   if (auto rules = shared.lock()) return rules;
   auto rules = std::make_shared<LogRules>();
   rules->settings = cluster::LogSettings::resolve(log.settings, layers());
-  rules->storage = std::make_shared<const storage::LogSettings>(
-      storage_settings(rules->settings, info().producer_expiry));
+  rules->storage = std::make_shared<const storage::LogSettings>(storage_settings(rules->settings, info().producer_expiry));
   shared = rules;
   return rules;
 }

@@ -65,8 +65,7 @@ Result<std::vector<TomlValue>> read_toml(std::string_view document) {
   try {
     PYRALOG_TRY(walk.table(toml::parse(document)));
   } catch (const toml::parse_error& error) {
-    return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("line {}: {}", error.source().begin.line, error.description()));
+    return Error(ErrorCode::kInvalidArgument, fmt::format("line {}: {}", error.source().begin.line, error.description()));
   }
   std::ranges::sort(walk.values, [](const TomlValue& a, const TomlValue& b) {
     return std::tie(a.line, a.path) < std::tie(b.line, b.path);

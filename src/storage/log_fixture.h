@@ -42,7 +42,11 @@ inline std::vector<std::byte> make_batch(const BatchSpec& spec) {
     // Distinct and hard to mistake: every value starts with its offset.
     std::string value = std::to_string(spec.base + i) + ":";
     value.resize(std::max(spec.value_bytes, value.size()), 'v');
-    builder.append({.timestamp = WallTime{spec.timestamp + i * spec.timestamp_step}, .key = {}, .value = as_bytes(value), .headers = {}})
+    builder
+        .append({.timestamp = WallTime{spec.timestamp + i * spec.timestamp_step},
+                 .key = {},
+                 .value = as_bytes(value),
+                 .headers = {}})
         .value();
   }
   const ByteView bytes = builder.finish().value();

@@ -19,7 +19,8 @@ constexpr std::int32_t kSequenceMax = std::numeric_limits<std::int32_t>::max();
 
 /// Batches of producer 7, one record each unless told.
 BatchSpec of_seven(std::int64_t base, std::int32_t sequence, int records = 1, std::int16_t epoch = 0) {
-  return {.base = base, .records = records, .timestamp = 5000 + base, .producer = 7, .producer_epoch = epoch, .sequence = sequence};
+  return {
+      .base = base, .records = records, .timestamp = 5000 + base, .producer = 7, .producer_epoch = epoch, .sequence = sequence};
 }
 
 class ProducerTableTest : public testing::Test {
@@ -131,7 +132,7 @@ TEST_F(ProducerTableTest, TruncationRestoresWhatIsStillRemembered) {
 TEST_F(ProducerTableTest, TruncationSaysWhenTheWindowIsNoLongerWhole) {
   for (int i = 0; i < 6; ++i) apply(of_seven(10 + i, i));
   ProducerTable same = table_;
-  EXPECT_TRUE(same.truncate(Offset(16)));   // nothing removed
+  EXPECT_TRUE(same.truncate(Offset(16)));     // nothing removed
   EXPECT_FALSE(table_.truncate(Offset(15)));  // replaying up to 15 would remember the batch at 10
 }
 
@@ -257,14 +258,16 @@ TEST(ProducerTable, AgreesWithFullHistoryUnderRandomLoad) {
     std::int64_t end = 0;
     for (int step = 0; step < 600; ++step) {
       if (random.chance(1, 25) && end > 0) {
-        end = static_cast<std::int64_t>(random.between(static_cast<std::uint64_t>(std::max<std::int64_t>(end - 20, 0)), static_cast<std::uint64_t>(end)));
+        end = static_cast<std::int64_t>(
+            random.between(static_cast<std::uint64_t>(std::max<std::int64_t>(end - 20, 0)), static_cast<std::uint64_t>(end)));
         naive.truncate(end);
         // An incomplete table is rebuilt, as its owner does; a complete one must equal the rebuilt one.
         if (!table.truncate(Offset(end))) table = naive.replay();
         ASSERT_EQ(table, naive.replay()) << "seed " << seed << " step " << step;
         continue;
       }
-      BatchSpec spec = of_seven(end, static_cast<std::int32_t>(random.below(12)), 1, static_cast<std::int16_t>(random.below(2)));
+      BatchSpec spec =
+          of_seven(end, static_cast<std::int32_t>(random.below(12)), 1, static_cast<std::int16_t>(random.below(2)));
       spec.producer = static_cast<std::int64_t>(random.below(3));
       const auto verdict = table.check(TestBatch(spec).view());
       const auto expected = naive.check(spec);

@@ -85,8 +85,8 @@ class SegmentIndexTest : public testing::Test {
     ASSERT_LE(mark.position, wanted.position);
     // The next entry is at most one interval and one batch away.
     ASSERT_LT(wanted.position - mark.position, 4096u + 50'000u);
-    const bool boundary =
-        std::ranges::any_of(written_, [&](const Written& b) { return b.at.offset == mark.offset && b.at.position == mark.position; });
+    const bool boundary = std::ranges::any_of(
+        written_, [&](const Written& b) { return b.at.offset == mark.offset && b.at.position == mark.position; });
     ASSERT_TRUE(boundary);
   }
   void expect_skips_only_older(SegmentIndex& index, const SharedFile& times, WallTime before) {
@@ -149,7 +149,7 @@ TEST(IndexHeader, SurvivesEncodingAndRefusesDamage) {
 
 TEST_F(SegmentIndexTest, HasAnEntryForAboutEveryFourKiB) {
   SegmentIndex index(kBase, {kBase, 0});
-  for (int i = 0; i < 200; ++i) append({.value_bytes = 930}, &index);  // some 1,000 bytes each
+  for (int i = 0; i < 200; ++i) append({.value_bytes = 930}, &index);          // some 1,000 bytes each
   EXPECT_NEAR(static_cast<double>(index.resident_count()), 200.0 / 5 + 1, 3);  // one time entry: they are all equal
   expect_finds_everything(index);
 }

@@ -16,7 +16,8 @@ std::expected<cluster::Settings, Refusal> wanted_settings(const AlterConfigsRequ
   cluster::Settings wanted;
   for (const auto& config : resource.configs) {
     if (!config.value.has_value()) {
-      return std::unexpected(Refusal{KafkaError::kInvalidRequest, "Null value not supported for : " + std::string(config.name)});
+      return std::unexpected(
+          Refusal{KafkaError::kInvalidRequest, "Null value not supported for : " + std::string(config.name)});
     }
     wanted.set(config.name, *config.value);
   }
@@ -30,7 +31,8 @@ std::expected<cluster::Settings, Refusal> wanted_settings(const IncrementalAlter
   for (const auto& config : resource.configs) {
     const auto operation = static_cast<cluster::AlterOperation>(config.config_operation);
     if (!config.value.has_value() && operation != cluster::AlterOperation::kDelete) {
-      return std::unexpected(Refusal{KafkaError::kInvalidRequest, "Null value not supported for : " + std::string(config.name)});
+      return std::unexpected(
+          Refusal{KafkaError::kInvalidRequest, "Null value not supported for : " + std::string(config.name)});
     }
     alterations.push_back({.name = std::string(config.name),
                            .operation = operation,

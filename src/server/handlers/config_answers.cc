@@ -33,8 +33,8 @@ std::expected<ConfigTarget, Refusal> find_config_target(Request& request, Resour
 io::Task<std::optional<Refusal>> change_settings(Request& request, ConfigTarget target, cluster::Settings wanted,
                                                  bool validate_only) {
   const bool of_log = target.type == ResourceType::kTopic;
-  const Result<> checked = of_log ? cluster::check_topic_settings(wanted, request.shard.node_settings())
-                                  : cluster::check_node_settings(wanted);
+  const Result<> checked =
+      of_log ? cluster::check_topic_settings(wanted, request.shard.node_settings()) : cluster::check_node_settings(wanted);
   if (!checked.ok()) co_return Refusal{KafkaError::kInvalidConfig, checked.error().detail()};
   auto changes = cluster::changes_between(*target.stored, wanted);
   if (validate_only || changes.empty()) co_return std::nullopt;

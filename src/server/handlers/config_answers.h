@@ -16,8 +16,8 @@ namespace pyralog::server {
 /// What a resource of the configuration APIs names here.
 struct ConfigTarget {
   protocol::ResourceType type{};
-  LogId log;                           ///< kTopic
-  std::optional<NodeId> node;          ///< kBroker: none is the default of all nodes
+  LogId log;                                  ///< kTopic
+  std::optional<NodeId> node;                 ///< kBroker: none is the default of all nodes
   const cluster::Settings* stored = nullptr;  ///< what is set there now; valid as long as the image
 };
 

@@ -25,9 +25,8 @@ std::optional<cluster::AddPartitions> plan(Request& request, const Topic& asked,
   if (log == nullptr) return fail(KafkaError::kUnknownTopicOrPartition, "no such topic");
   const auto present = static_cast<std::int32_t>(log->partitions.size());
   if (asked.count <= present) {
-    return fail(KafkaError::kInvalidPartitions, "The topic currently has " + std::to_string(present) +
-                                                    " partition(s); " + std::to_string(asked.count) +
-                                                    " would not be an increase.");
+    return fail(KafkaError::kInvalidPartitions, "The topic currently has " + std::to_string(present) + " partition(s); " +
+                                                    std::to_string(asked.count) + " would not be an increase.");
   }
   cluster::AddPartitions command{.id = log->id, .partition_count = static_cast<std::uint32_t>(present)};
   if (!asked.assignments.has_value()) {

@@ -38,7 +38,8 @@ const char* read_assignments(const Topic& asked, std::vector<cluster::PartitionP
 /// What Kafka checks before it looks at the cluster. Nothing: go on.
 bool check_counts(Request& request, const Topic& asked, TopicAnswer& answer) {
   if (asked.num_partitions == 0 || asked.num_partitions < -1) {
-    refuse(request, answer, KafkaError::kInvalidPartitions, "Number of partitions must be larger than 0, or -1 for the default");
+    refuse(request, answer, KafkaError::kInvalidPartitions,
+           "Number of partitions must be larger than 0, or -1 for the default");
     return false;
   }
   if (asked.replication_factor == 0 || asked.replication_factor < -1) {
@@ -50,8 +51,7 @@ bool check_counts(Request& request, const Topic& asked, TopicAnswer& answer) {
 }
 
 void describe_settings(Request& request, const std::vector<cluster::Setting>& settings, TopicAnswer& answer) {
-  const auto described =
-      cluster::describe_topic(cluster::Settings(settings), request.shard.layers());
+  const auto described = cluster::describe_topic(cluster::Settings(settings), request.shard.layers());
   auto configs = request.arena.make<CreateTopicsResponse::Config>(described.size());
   for (std::size_t i = 0; i < configs.size(); ++i) {
     configs[i].name = request.arena.copy(described[i].effective.name);
@@ -63,8 +63,9 @@ void describe_settings(Request& request, const std::vector<cluster::Setting>& se
 
 KafkaError creation_error(const Error& error, const Topic& asked) {
   if (error == ErrorCode::kInvalidArgument) {
-    return cluster::check_log_name(asked.name).ok() && !error.detail().contains("collides") ? KafkaError::kInvalidConfig
-                                                                                          : KafkaError::kInvalidTopicException;
+    return cluster::check_log_name(asked.name).ok() && !error.detail().contains("collides")
+               ? KafkaError::kInvalidConfig
+               : KafkaError::kInvalidTopicException;
   }
   if (error == ErrorCode::kOutOfRange) {
     return asked.assignments.empty() ? KafkaError::kInvalidReplicationFactor : KafkaError::kInvalidReplicaAssignment;

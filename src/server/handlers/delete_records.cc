@@ -16,8 +16,8 @@ io::Task<> delete_before(storage::PartitionLog& log, const Asked& asked, Deleted
   }
   auto start = co_await log.delete_records(before);
   if (!start.ok()) {
-    answer.error_code = start.error() == ErrorCode::kOutOfRange ? KafkaError::kOffsetOutOfRange
-                                                                : to_kafka_error(start.error().code());
+    answer.error_code =
+        start.error() == ErrorCode::kOutOfRange ? KafkaError::kOffsetOutOfRange : to_kafka_error(start.error().code());
     co_return;
   }
   answer.low_watermark = *start;

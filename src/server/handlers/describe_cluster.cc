@@ -11,8 +11,9 @@ io::Task<Result<DescribeClusterResponse>> handle_describe_cluster(Request& reque
   DescribeClusterResponse response;
   response.endpoint_type = message.endpoint_type;
   if (message.endpoint_type != EndpointType::kBroker) {
-    refuse(request, response, message.endpoint_type == EndpointType::kController ? KafkaError::kMismatchedEndpointType
-                                                                                 : KafkaError::kUnsupportedEndpointType,
+    refuse(request, response,
+           message.endpoint_type == EndpointType::kController ? KafkaError::kMismatchedEndpointType
+                                                              : KafkaError::kUnsupportedEndpointType,
            "this is a broker endpoint");
     co_return response;
   }

@@ -20,8 +20,8 @@ std::vector<cluster::DescribedProperty> describe(Request& request, const ConfigT
 }
 
 bool is_asked(const DescribeConfigsRequest::Resource& resource, std::string_view name) {
-  return !resource.configuration_keys.has_value() || std::ranges::find(*resource.configuration_keys, name) !=
-                                                         resource.configuration_keys->end();
+  return !resource.configuration_keys.has_value() ||
+         std::ranges::find(*resource.configuration_keys, name) != resource.configuration_keys->end();
 }
 
 Config config_answer(Request& request, const DescribeConfigsRequest& message, const cluster::DescribedProperty& described) {
@@ -49,8 +49,7 @@ Config config_answer(Request& request, const DescribeConfigsRequest& message, co
 
 }  // namespace
 
-io::Task<Result<DescribeConfigsResponse>> handle_describe_configs(Request& request,
-                                                                  const DescribeConfigsRequest& message) {
+io::Task<Result<DescribeConfigsResponse>> handle_describe_configs(Request& request, const DescribeConfigsRequest& message) {
   DescribeConfigsResponse response;
   auto answers = request.arena.make<DescribeConfigsResponse::Resource>(message.resources.size());
   for (std::size_t i = 0; i < answers.size(); ++i) {
@@ -77,7 +76,8 @@ io::Task<Result<ListConfigResourcesResponse>> handle_list_config_resources(Reque
                                                                            const ListConfigResourcesRequest& message) {
   const auto wants = [&](ResourceType type) {
     if (request.version() < ApiVersion(1)) return false;  // it asks for client metrics, of which there are none
-    return message.resource_types.empty() || std::ranges::find(message.resource_types, type) != message.resource_types.end();
+    return message.resource_types.empty() ||
+           std::ranges::find(message.resource_types, type) != message.resource_types.end();
   };
   ListConfigResourcesResponse response;
   const cluster::ImagePtr image = request.shard.image();

@@ -53,8 +53,8 @@ io::Task<Result<DescribeTopicPartitionsResponse>> handle_describe_topic_partitio
   const auto names = names_from_cursor(message, *image);
   auto topics = request.arena.make<Topic>(names.size());
   std::size_t topic_count = 0;
-  std::size_t left = std::clamp<std::size_t>(static_cast<std::size_t>(std::max(message.response_partition_limit, 1)), 1,
-                                             kPartitionsMax);
+  std::size_t left =
+      std::clamp<std::size_t>(static_cast<std::size_t>(std::max(message.response_partition_limit, 1)), 1, kPartitionsMax);
   for (const std::string& name : names) {
     const auto* log = image->find_log(name);
     const bool resumed = message.cursor.has_value() && message.cursor->topic_name == name;
@@ -62,7 +62,8 @@ io::Task<Result<DescribeTopicPartitionsResponse>> handle_describe_topic_partitio
     const std::size_t present = log != nullptr ? log->partitions.size() : 0;
     const std::size_t count = std::min(left, present - std::min(begin, present));
     if (left == 0) {
-      response.next_cursor = TopicPartitionCursor{.topic_name = request.arena.copy(name), .partition_index = PartitionIndex(0)};
+      response.next_cursor =
+          TopicPartitionCursor{.topic_name = request.arena.copy(name), .partition_index = PartitionIndex(0)};
       break;
     }
     Topic& topic = topics[topic_count++];
@@ -79,8 +80,8 @@ io::Task<Result<DescribeTopicPartitionsResponse>> handle_describe_topic_partitio
     topic.partitions = partitions;
     left -= count;
     if (begin + count < present) {
-      response.next_cursor = TopicPartitionCursor{.topic_name = topic.name.value(),
-                                                  .partition_index = PartitionIndex(static_cast<std::int32_t>(begin + count))};
+      response.next_cursor = TopicPartitionCursor{
+          .topic_name = topic.name.value(), .partition_index = PartitionIndex(static_cast<std::int32_t>(begin + count))};
       break;
     }
   }

@@ -94,8 +94,7 @@ struct FetchWork {
 
 void add_item(Request& request, FetchWork& work, FetchItem item, const FetchTarget& target) {
   PartitionRead read{.target = target};
-  const NamedLog named =
-      find_named(*request.shard.image(), item.name, item.id, uses_topic_ids(request.version()));
+  const NamedLog named = find_named(*request.shard.image(), item.name, item.id, uses_topic_ids(request.version()));
   const auto* partition = named.log != nullptr ? named.log->find(item.index) : nullptr;
   if (partition != nullptr) {
     read.incarnation = partition->incarnation;
@@ -194,9 +193,8 @@ ArrayView<FetchResponse::Topic> build_topics(Request& request, const FetchReques
   const auto topic_order = [&](std::size_t a, std::size_t b) {
     return std::pair(work.items[a].id, work.items[a].name) < std::pair(work.items[b].id, work.items[b].name);
   };
-  std::ranges::sort(chosen, [&](std::size_t a, std::size_t b) {
-    return topic_order(a, b) || (!topic_order(b, a) && a < b);
-  });
+  std::ranges::sort(chosen,
+                    [&](std::size_t a, std::size_t b) { return topic_order(a, b) || (!topic_order(b, a) && a < b); });
   auto partitions = request.arena.make<FetchResponse::Partition>(chosen.size());
   auto topics = request.arena.make<FetchResponse::Topic>(chosen.size());
   std::size_t topic_count = 0;
@@ -225,10 +223,10 @@ io::Task<Result<FetchResponse>> handle_fetch(Request& request, const FetchReques
     co_return response;
   }
   FetchWork work = gather(request, message, plan);
-  const FetchTerms terms{.bytes_max = std::min<std::size_t>(static_cast<std::size_t>(std::max(message.max_bytes, 0)),
-                                                            limits::kFetchBytesMax),
-                         .bytes_min = static_cast<std::size_t>(std::max(message.min_bytes, 0)),
-                         .deadline = request.received + std::chrono::milliseconds(std::max(message.max_wait_ms, 0))};
+  const FetchTerms terms{
+      .bytes_max = std::min<std::size_t>(static_cast<std::size_t>(std::max(message.max_bytes, 0)), limits::kFetchBytesMax),
+      .bytes_min = static_cast<std::size_t>(std::max(message.min_bytes, 0)),
+      .deadline = request.received + std::chrono::milliseconds(std::max(message.max_wait_ms, 0))};
   co_await read_partitions(shard, work.reads, terms, request.connection.waits());
   std::vector<std::size_t> chosen = choose_items(request, plan, work);
   for (const std::size_t i : chosen) shard.metrics().fetch_bytes += work.reads[i].bytes;

@@ -1,12 +1,8 @@
 #pragma once
 
 #include "io/task.h"
-#include "protocol/kafka/api_versions.h"
-#include "protocol/kafka/fetch.h"
-#include "protocol/kafka/list_offsets.h"
-#include "protocol/kafka/metadata.h"
-#include "protocol/kafka/produce.h"
 #include "protocol/kafka/alter_configs.h"
+#include "protocol/kafka/api_versions.h"
 #include "protocol/kafka/create_partitions.h"
 #include "protocol/kafka/create_topics.h"
 #include "protocol/kafka/delete_records.h"
@@ -15,10 +11,14 @@
 #include "protocol/kafka/describe_configs.h"
 #include "protocol/kafka/describe_log_dirs.h"
 #include "protocol/kafka/describe_topic_partitions.h"
+#include "protocol/kafka/fetch.h"
 #include "protocol/kafka/incremental_alter_configs.h"
 #include "protocol/kafka/init_producer_id.h"
 #include "protocol/kafka/list_config_resources.h"
+#include "protocol/kafka/list_offsets.h"
+#include "protocol/kafka/metadata.h"
 #include "protocol/kafka/offset_for_leader_epoch.h"
+#include "protocol/kafka/produce.h"
 #include "server/request.h"
 
 /// One function per API, in the file of its name. A handler reports errors in its response wherever the response has a
@@ -31,23 +31,23 @@ io::Task<Result<protocol::ProduceResponse>> handle_produce(Request&, const proto
 io::Task<Result<protocol::FetchResponse>> handle_fetch(Request&, const protocol::FetchRequest&);
 io::Task<Result<protocol::ListOffsetsResponse>> handle_list_offsets(Request&, const protocol::ListOffsetsRequest&);
 io::Task<Result<protocol::AlterConfigsResponse>> handle_alter_configs(Request&, const protocol::AlterConfigsRequest&);
-io::Task<Result<protocol::CreatePartitionsResponse>> handle_create_partitions(
-    Request&, const protocol::CreatePartitionsRequest&);
+io::Task<Result<protocol::CreatePartitionsResponse>> handle_create_partitions(Request&,
+                                                                              const protocol::CreatePartitionsRequest&);
 io::Task<Result<protocol::CreateTopicsResponse>> handle_create_topics(Request&, const protocol::CreateTopicsRequest&);
 io::Task<Result<protocol::DeleteRecordsResponse>> handle_delete_records(Request&, const protocol::DeleteRecordsRequest&);
 io::Task<Result<protocol::DeleteTopicsResponse>> handle_delete_topics(Request&, const protocol::DeleteTopicsRequest&);
-io::Task<Result<protocol::DescribeClusterResponse>> handle_describe_cluster(
-    Request&, const protocol::DescribeClusterRequest&);
-io::Task<Result<protocol::DescribeConfigsResponse>> handle_describe_configs(
-    Request&, const protocol::DescribeConfigsRequest&);
-io::Task<Result<protocol::DescribeLogDirsResponse>> handle_describe_log_dirs(
-    Request&, const protocol::DescribeLogDirsRequest&);
+io::Task<Result<protocol::DescribeClusterResponse>> handle_describe_cluster(Request&,
+                                                                            const protocol::DescribeClusterRequest&);
+io::Task<Result<protocol::DescribeConfigsResponse>> handle_describe_configs(Request&,
+                                                                            const protocol::DescribeConfigsRequest&);
+io::Task<Result<protocol::DescribeLogDirsResponse>> handle_describe_log_dirs(Request&,
+                                                                             const protocol::DescribeLogDirsRequest&);
 io::Task<Result<protocol::DescribeTopicPartitionsResponse>> handle_describe_topic_partitions(
     Request&, const protocol::DescribeTopicPartitionsRequest&);
 io::Task<Result<protocol::IncrementalAlterConfigsResponse>> handle_incremental_alter_configs(
     Request&, const protocol::IncrementalAlterConfigsRequest&);
-io::Task<Result<protocol::InitProducerIdResponse>> handle_init_producer_id(
-    Request&, const protocol::InitProducerIdRequest&);
+io::Task<Result<protocol::InitProducerIdResponse>> handle_init_producer_id(Request&,
+                                                                           const protocol::InitProducerIdRequest&);
 io::Task<Result<protocol::ListConfigResourcesResponse>> handle_list_config_resources(
     Request&, const protocol::ListConfigResourcesRequest&);
 io::Task<Result<protocol::OffsetForLeaderEpochResponse>> handle_offset_for_leader_epoch(

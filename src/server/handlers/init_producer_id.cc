@@ -9,7 +9,8 @@ io::Task<Result<InitProducerIdResponse>> handle_init_producer_id(Request& reques
   InitProducerIdResponse response;
   if (message.transactional_id.has_value()) {
     // Transactions are not served: there is no coordinator that could answer.
-    response.error_code = message.transactional_id->empty() ? KafkaError::kInvalidRequest : KafkaError::kCoordinatorNotAvailable;
+    response.error_code =
+        message.transactional_id->empty() ? KafkaError::kInvalidRequest : KafkaError::kCoordinatorNotAvailable;
     co_return response;
   }
   // Kafka gives an idempotent producer a fresh id too when it asks for the next epoch of its old one.

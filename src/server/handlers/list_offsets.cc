@@ -30,12 +30,18 @@ io::Task<> find_offset(storage::PartitionLog& log, const Asked& asked, Found& an
   answer.error_code = epoch_error(asked.current_leader_epoch, log.leader_epoch());
   if (answer.error_code != KafkaError::kNone) co_return;
   switch (asked.timestamp) {
-    case kTimestampLatest: put(answer, log, log.high_watermark()); break;
+    case kTimestampLatest:
+      put(answer, log, log.high_watermark());
+      break;
     case kTimestampEarliest:
-    case kTimestampEarliestLocal: put(answer, log, log.start()); break;
+    case kTimestampEarliestLocal:
+      put(answer, log, log.start());
+      break;
     case kTimestampLatestTiered:
-    case kTimestampEarliestPendingUpload: break;  // nothing is tiered: there is no such offset
-    default: co_await search(log, asked, answer);
+    case kTimestampEarliestPendingUpload:
+      break;  // nothing is tiered: there is no such offset
+    default:
+      co_await search(log, asked, answer);
   }
 }
 

@@ -38,12 +38,18 @@ struct PartitionAppend {
 
 KafkaError produce_error(ErrorCode code) {
   switch (code) {
-    case ErrorCode::kCorrupt: return KafkaError::kCorruptMessage;
-    case ErrorCode::kTooLarge: return KafkaError::kMessageTooLarge;
-    case ErrorCode::kInvalidRecord: return KafkaError::kInvalidRecord;
-    case ErrorCode::kInvalidTimestamp: return KafkaError::kInvalidTimestamp;
-    case ErrorCode::kUnsupportedCodec: return KafkaError::kUnsupportedCompressionType;
-    default: return to_kafka_error(code);
+    case ErrorCode::kCorrupt:
+      return KafkaError::kCorruptMessage;
+    case ErrorCode::kTooLarge:
+      return KafkaError::kMessageTooLarge;
+    case ErrorCode::kInvalidRecord:
+      return KafkaError::kInvalidRecord;
+    case ErrorCode::kInvalidTimestamp:
+      return KafkaError::kInvalidTimestamp;
+    case ErrorCode::kUnsupportedCodec:
+      return KafkaError::kUnsupportedCompressionType;
+    default:
+      return to_kafka_error(code);
   }
 }
 

@@ -22,9 +22,9 @@ io::Task<Result<Answer>> run_typed(Request& request) {
                     protocol::decode<RequestMessage>(request.head.body, request.version(), request.arena));
   PYRALOG_CO_ASSIGN(const ResponseMessage response, co_await kHandler(request, message));
   if (request.silent) co_return Answer{};
-  PYRALOG_CO_ASSIGN(protocol::OutgoingFrame frame,
-                    protocol::encode_response(response, request.version(), request.head.header.correlation_id,
-                                              &allocate_answer));
+  PYRALOG_CO_ASSIGN(
+      protocol::OutgoingFrame frame,
+      protocol::encode_response(response, request.version(), request.head.header.correlation_id, &allocate_answer));
   co_return answer_of(request, std::move(frame));
 }
 
