@@ -8,6 +8,7 @@
 #include "cli/command_line.h"
 #include "cli/command_line_options.h"
 #include "cli/consume_command.h"
+#include "cli/file_commands.h"
 #include "cli/log_commands.h"
 #include "cli/produce_command.h"
 
@@ -88,6 +89,26 @@ void add_log_changes(CLI::App& log, Action& action) {
       ->type_name("OFFSET");
 }
 
+void add_log_files(CLI::App& log, Action& action) {
+  auto check = std::make_shared<CheckFiles>();
+  CLI::App* check_app = log.add_subcommand("check", "Check the files of a node that does not run");
+  check_app->add_option("path", check->paths, "Directories of data, of a log or of a partition")
+      ->required()
+      ->type_name("DIR");
+  add_output_format(*check_app, check->format);
+  check_app->callback([check, &action] { action = [check] { return check_files(*check); }; });
+
+  auto dump = std::make_shared<DumpFiles>();
+  CLI::App* dump_app = log.add_subcommand("dump", "Print the files of a node that does not run");
+  dump_app->add_option("path", dump->path, "Directory of data, of a log or of a partition")->required()->type_name("DIR");
+  dump_app->add_flag("--records", dump->records, "A line per record, not only per batch");
+  dump_app->add_option("--from", dump->begin, "First offset")->check(CLI::NonNegativeNumber);
+  dump_app->add_option("--to", dump->end, "Offset to stop before")->check(CLI::NonNegativeNumber);
+  dump_app->add_option("--field-bytes", dump->field_bytes_max, "How much of a key, value or header is shown")
+      ->capture_default_str();
+  dump_app->callback([dump, &action] { action = [dump] { return dump_files(*dump); }; });
+}
+
 void add_produce(CLI::App& app, Action& action) {
   auto command = std::make_shared<ProduceCommand>();
   CLI::App* produce = add_command(app, action, command, &run_produce, "produce", "Append records to a log, one a line");
@@ -150,6 +171,7 @@ void add_client_commands(CLI::App& app, Action& action) {
   log->require_subcommand(1);
   add_log_queries(*log, action);
   add_log_changes(*log, action);
+  add_log_files(*log, action);
   add_produce(app, action);
   add_consume(app, action);
   CLI::App* cluster = app.add_subcommand("cluster", "Look at a cluster");

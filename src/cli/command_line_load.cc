@@ -110,6 +110,7 @@ void add_bench_end_to_end(CLI::App& bench, Action& action) {
   auto command = std::make_shared<BenchEndToEnd>();
   command->produce.rate = 1000;
   command->produce.batch_records = 1;
+  command->produce.in_flight = 100;
   command->produce.stamp = true;
   command->fetch.tail = true;
   CLI::App* app = bench.add_subcommand("e2e", "Append stamped records and read them at the tail");

@@ -16,6 +16,7 @@
 #include "io/stop_signals.h"
 #include "io/when_all.h"
 #include "server/node.h"
+#include "server/node_directory.h"
 
 namespace pyralog::cli {
 namespace {

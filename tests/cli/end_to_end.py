@@ -317,7 +317,8 @@ class Lives(unittest.TestCase):
 
     def test_files_are_checked_and_dumped_offline(self):
         node = Node(self.directory.name)
-        self.execute_ok("produce", "files", "--bootstrap", node.kafka, "--key-separator", ":", stdin=b"k:hello\nk:world\n")
+        for line in (b"k:hello", b"k:world"):
+            self.execute_ok("produce", "files", "--bootstrap", node.kafka, "--key-separator", ":", stdin=line)
         self.assertEqual(node.end(), 0)
         rows = [row for row in json.loads(self.execute_ok("log", "check", "pyralog-data", "-o", "json"))]
         self.assertEqual([(row["records"], row["problems"]) for row in rows], [(2, 0)])

@@ -86,12 +86,12 @@ void add_fetch(LoadReport& report, const FetchLoadOptions& options) {
 
 LoadResult produce_result(const ProduceLoad& load, const LoadWindow& window, MonotonicTime end) {
   return {.kind = "produce", .seconds = measured_seconds(window, load.last_answer(), end), .counts = load.counts(),
-          .more_latencies = {}, .unsent = load.unsent()};
+          .more_latencies = {}, .unanswered = load.unanswered()};
 }
 
 LoadResult fetch_result(const FetchLoad& load, bool tail, const LoadWindow& window, MonotonicTime end) {
   LoadResult result{.kind = tail ? "tail" : "consume", .seconds = measured_seconds(window, load.last_answer(), end),
-                    .counts = load.counts(), .more_latencies = {}, .unsent = 0};
+                    .counts = load.counts(), .more_latencies = {}, .unanswered = 0};
   if (tail) result.more_latencies.emplace_back("latency_since_due", load.since_due());
   return result;
 }
@@ -161,7 +161,10 @@ io::Task<Result<>> run_end_to_end(ClusterClient& cluster, const BenchEndToEnd& c
   const MonotonicTime end = io::Reactor::current().now();
   co_await writing->finished(end + kDrainMax);
   report.results.push_back(produce_result(*writing, window, end));
+  // What comes late counts, as late as it comes.
+  const std::uint64_t missing = co_await reading->caught_up(writing->records_acknowledged(), end + kDrainMax);
   report.results.push_back(fetch_result(*reading, true, window, end));
+  report.results.back().missing_records = missing;
   co_await writing->close();
   co_await reading->close();
   co_return verdict(report, command.load);

@@ -87,7 +87,11 @@ void FetchLoad::take_answer(Link& link, Result<Slice> frame) {
   last_answer_ = now;
   if (window_.holds(now)) ++counts_.requests;
   if (!options_.tail && window_.holds(link.sent)) counts_.latency.record(now - link.sent);
-  if (now >= window_.end) return end_link("");
+  if (options_.tail) {
+    progress_.notify_all();
+  } else if (now >= window_.end) {
+    return end_link("");
+  }
   fetch(link);
 }
 
@@ -119,6 +123,7 @@ Result<> FetchLoad::read_batches(Position& position, ByteView records, Monotonic
     const record::BatchView& view = **batch;
     if (options_.verify) PYRALOG_TRY(view.verify_crc());
     position.next = view.end_offset();
+    records_read_ += static_cast<std::uint64_t>(view.records_count());
     if (is_measured) {
       counts_.records += static_cast<std::uint64_t>(view.records_count());
       counts_.bytes += view.batch_bytes();
@@ -137,11 +142,18 @@ Result<> FetchLoad::read_batches(Position& position, ByteView records, Monotonic
 void FetchLoad::end_link(std::string error) {
   if (!error.empty()) ++counts_.errors[error];
   --links_reading_;
-  ended_.notify_all();
+  progress_.notify_all();
 }
 
 io::Task<> FetchLoad::finished(MonotonicTime deadline) {
-  while (links_reading_ > 0 && io::Reactor::current().now() < deadline) (void)co_await ended_.wait_until(deadline);
+  while (links_reading_ > 0 && io::Reactor::current().now() < deadline) (void)co_await progress_.wait_until(deadline);
+}
+
+io::Task<std::uint64_t> FetchLoad::caught_up(std::uint64_t records, MonotonicTime deadline) {
+  while (records_read_ < records && links_reading_ > 0 && io::Reactor::current().now() < deadline) {
+    (void)co_await progress_.wait_until(deadline);
+  }
+  co_return records_read_ < records ? records - records_read_ : 0;
 }
 
 io::Task<> FetchLoad::close() {

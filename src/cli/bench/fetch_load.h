@@ -25,6 +25,8 @@ class FetchLoad {
   /// Returns when every partition was read to its end (unless the load repeats or follows the tail), every connection has
   /// failed, or at `deadline`.
   io::Task<> finished(MonotonicTime deadline);
+  /// At the tail: returns when so many records were read since the start, or at `deadline`. How many are missing.
+  io::Task<std::uint64_t> caught_up(std::uint64_t records, MonotonicTime deadline);
   /// Awaited before destruction.
   io::Task<> close();
 
@@ -65,9 +67,10 @@ class FetchLoad {
   LoadWindow window_{};
   LoadCounts counts_;
   LatencyRecorder since_due_;
+  std::uint64_t records_read_ = 0;
   MonotonicTime last_answer_{};
   bool stopped_ = false;
-  io::WaitList ended_;
+  io::WaitList progress_;
 };
 
 }  // namespace pyralog::cli

@@ -44,7 +44,8 @@ std::string result_text(const LoadResult& result) {
                       rate(counts.requests, result.seconds), rate(counts.bytes, result.seconds) / 1e6);
   text += fmt::format("  latency  {}\n", latency_text(counts.latency));
   for (const auto& [name, latency] : result.more_latencies) text += fmt::format("  {}  {}\n", name, latency_text(latency));
-  if (result.unsent != 0) text += fmt::format("  {} requests were due and not answered\n", result.unsent);
+  if (result.unanswered != 0) text += fmt::format("  {} requests were due and not answered\n", result.unanswered);
+  if (result.missing_records != 0) text += fmt::format("  {} acknowledged records did not come\n", result.missing_records);
   for (const auto& [error, count] : counts.errors) text += fmt::format("  error    {} × {}\n", count, error);
   return text;
 }
@@ -62,7 +63,8 @@ void result_json(JsonWriter& json, const LoadResult& result) {
   json.field("bytes_per_second", rate(counts.bytes, result.seconds));
   latency_json(json, "latency", counts.latency);
   for (const auto& [name, latency] : result.more_latencies) latency_json(json, name, latency);
-  json.field("unanswered", result.unsent);
+  json.field("unanswered", result.unanswered);
+  json.field("missing_records", result.missing_records);
   json.field("errors_total", counts.errors_total());
   json.key("errors");
   json.begin_object();
@@ -98,7 +100,7 @@ void usage_json(JsonWriter& json, const LoadReport& report) {
 
 bool LoadReport::has_errors() const {
   return std::ranges::any_of(results, [](const LoadResult& result) {
-    return result.counts.errors_total() != 0 || result.counts.requests == 0;
+    return result.counts.errors_total() != 0 || result.counts.requests == 0 || result.missing_records != 0;
   });
 }
 

@@ -16,7 +16,8 @@ struct LoadResult {
   double seconds = 0;
   LoadCounts counts;
   std::vector<std::pair<std::string, LatencyRecorder>> more_latencies;  ///< name (for JSON) and values
-  std::uint64_t unsent = 0;
+  std::uint64_t unanswered = 0;       ///< requests that were due
+  std::uint64_t missing_records = 0;  ///< acknowledged and not read
 };
 
 struct LoadReport {

@@ -203,6 +203,7 @@ void ProduceLoad::take_answer(Slot& slot, Result<Slice> frame) {
 
 void ProduceLoad::count_answer(const Slot& slot, MonotonicTime now) {
   last_answer_ = now;
+  records_acknowledged_ += records_per_request_;
   if (window_.holds(slot.due)) counts_.latency.record(now - slot.due);
   if (!window_.holds(now)) return;
   ++counts_.requests;
@@ -244,7 +245,7 @@ io::Task<> ProduceLoad::finished(MonotonicTime deadline) {
     if (nothing_left || all_failed || now >= deadline) break;
     (void)co_await idle_.wait_until(deadline);
   }
-  unsent_ = schedule_.behind(io::Reactor::current().now()) + under_way_;
+  unanswered_ = schedule_.behind(io::Reactor::current().now()) + under_way_;
 }
 
 io::Task<> ProduceLoad::close() {

@@ -31,8 +31,10 @@ class ProduceLoad {
   const LoadCounts& counts() const noexcept { return counts_; }
   /// When the last answer came.
   MonotonicTime last_answer() const noexcept { return last_answer_; }
-  /// Requests that were due and never sent.
-  std::uint64_t unsent() const noexcept { return unsent_; }
+  /// In the window or not.
+  std::uint64_t records_acknowledged() const noexcept { return records_acknowledged_; }
+  /// Requests that were due and not answered.
+  std::uint64_t unanswered() const noexcept { return unanswered_; }
   std::uint32_t records_per_request() const noexcept { return records_per_request_; }
   std::size_t batch_bytes() const noexcept { return pool_.batch_bytes_max(); }
   std::uint32_t records_per_batch() const noexcept { return pool_.records_per_batch; }
@@ -89,8 +91,9 @@ class ProduceLoad {
   RequestSchedule schedule_{RequestSchedule::Options{}};
   std::unique_ptr<io::Timer> due_timer_;
   LoadCounts counts_;
+  std::uint64_t records_acknowledged_ = 0;
   MonotonicTime last_answer_{};
-  std::uint64_t unsent_ = 0;
+  std::uint64_t unanswered_ = 0;
   bool stopped_ = false;
   io::WaitList idle_;
   io::TaskScope scope_;

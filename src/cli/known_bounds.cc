@@ -1,0 +1,26 @@
+#include "cli/known_bounds.h"
+
+#include "io/reactor.h"
+#include "storage/checkpoint.h"
+
+namespace pyralog::cli {
+
+io::Task<Result<std::map<std::string, storage::LogBounds>>> known_bounds(const server::NodeDirectory& node) {
+  std::map<std::string, storage::LogBounds> bounds;
+  for (std::uint32_t shard = 0; shard < node.identity().shards; ++shard) {
+    const storage::StoreOptions options{.data_directory = node.path(), .disk_uuid = node.identity().disk_uuid,
+                                        .shard = ShardId(shard)};
+    const storage::JournalNames names{.directory = node.path() + "/journal/" + std::to_string(shard),
+                                      .generation = options.generation};
+    storage::CheckpointFiles files(io::Reactor::current(), options, names);
+    PYRALOG_CO_ASSIGN(const auto checkpoint, co_await files.load());
+    if (!checkpoint.has_value() || !checkpoint->clean_stop) continue;
+    for (const storage::CheckpointPartition& partition : checkpoint->partitions) {
+      const std::uint64_t end_position = partition.segments.empty() ? 0 : partition.segments.back().end;
+      bounds[partition.directory] = {.end = partition.state.log_end(), .end_position = end_position};
+    }
+  }
+  co_return std::move(bounds);
+}
+
+}  // namespace pyralog::cli
