@@ -32,6 +32,7 @@ void Cleaner::update(PartitionFiles& partition) {
 
 void Cleaner::forget(PartitionFiles& partition) {
   PartitionLedger ledger = context_.ledger(partition);
+  pass_ended_.notify_all();
   if (ledger.queued_redo().value != 0) queue_.erase({ledger.queued_redo(), partition.incarnation()});
   ledger.queued_redo() = RoundSequence(0);
   full_.erase(partition.incarnation());
@@ -50,7 +51,27 @@ io::Task<> Cleaner::freeze(PartitionFiles& partition) {
 
 void Cleaner::thaw(PartitionFiles& partition) {
   --context_.ledger(partition).freezes();
+  pass_ended_.notify_all();
   update(partition);
+}
+
+io::Task<PartitionFiles*> Cleaner::begin_work(Incarnation incarnation) {
+  for (;;) {
+    const auto found = context_.partitions.find(incarnation);
+    if (found == context_.partitions.end() || context_.failure.has_value()) co_return nullptr;
+    PartitionLedger ledger = context_.ledger(*found->second);
+    if (!ledger.cleaning() && ledger.freezes() == 0) {
+      ledger.cleaning() = true;
+      co_return found->second.get();
+    }
+    (void)co_await pass_ended_.wait();
+  }
+}
+
+void Cleaner::end_work(PartitionFiles& partition) {
+  context_.ledger(partition).cleaning() = false;
+  pass_ended_.notify_all();
+  work_.notify_all();
 }
 
 bool Cleaner::pressed() {
@@ -152,11 +173,10 @@ io::Task<Result<>> Cleaner::pass(PartitionFiles& partition) {
     ++counters.cleaner_passes;
     counters.cleaned_bytes += run.bytes;
     counters.cleaner_latency.record(context_.reactor.now() - started);
-    kept_.push_back({partition.incarnation(), {run.segment, run.end}, context_.reactor.now()});
+    keep(partition, {run.segment, run.end});
     run = {};
     context_.note_change();
     update(partition);
-    shrink_cache(MonotonicTime::min());
     context_.progress.notify_all();
   }
   pass_ended_.notify_all();
@@ -209,6 +229,11 @@ io::Task<Result<>> Cleaner::clean_all() {
     if (!queue_.empty() && queue_.begin()->first == before && queue_.begin()->second == found->first) break;
   }
   co_return Result<>();
+}
+
+void Cleaner::keep(const PartitionFiles& partition, LogPosition end) {
+  kept_.push_back({partition.incarnation(), end, context_.reactor.now()});
+  shrink_cache(MonotonicTime::min());
 }
 
 void Cleaner::shrink_cache(MonotonicTime until) {

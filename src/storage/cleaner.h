@@ -34,6 +34,9 @@ class Cleaner {
   /// Keeps new passes away from the partition until `thaw`, and waits for the one under way.
   io::Task<> freeze(PartitionFiles& partition);
   void thaw(PartitionFiles& partition);
+  /// Waits until nothing else works on the partition's files, and takes that place until `end_work`. Nothing: it is gone.
+  io::Task<PartitionFiles*> begin_work(Incarnation incarnation);
+  void end_work(PartitionFiles& partition);
 
   /// Cleans all that is synced of every partition (or one) as of now.
   io::Task<Result<>> clean_all();
@@ -41,8 +44,10 @@ class Cleaner {
 
   /// First round that any partition needs; none when everything is clean.
   std::optional<RoundSequence> redo() const noexcept;
+  /// Bytes up to `end` are in their segment, and in memory: readers keep them for a while.
+  void keep(const PartitionFiles& partition, LogPosition end);
   /// New work, or new pressure.
-  void wake() { work_.notify_all(); }
+  void wake() { work_.notify_all(), pass_ended_.notify_all(); }
 
   /// Lets go of clean bytes in memory beyond the bound, or last used before `until`.
   void shrink_cache(MonotonicTime until);

@@ -4,9 +4,15 @@
 #include <cstring>
 
 #include "core/checksum.h"
+#include "io/when_all.h"
 #include "storage/planted.h"
 
 namespace pyralog::storage {
+namespace {
+
+io::Task<> store_result(io::Task<Result<>> task, Result<>& into) { into = co_await std::move(task); }
+
+}  // namespace
 
 void Committer::begin(RoundSequence next) {
   synced_ = RoundSequence(next.value - 1);
@@ -178,25 +184,42 @@ io::Task<Result<>> Committer::commit() {
   in_flight_ = std::move(open_.front());
   open_.pop_front();
   Round& round = *in_flight_;
+  const std::vector<Bypass::Body> bodies = bypass_.take(round);
   PYRALOG_CO_TRY(co_await load_images(round));
   round.seal(geometry.sector_bytes, geometry.block_bytes);
   if (planted(Bug::kAcknowledgeBeforeSync)) synced_ = round.sequence();
-  PYRALOG_CO_TRY(co_await journal_.write(round));
+  PYRALOG_CO_TRY(co_await write(round, bodies));
   StoreCounters& counters = context_.counters;
   ++counters.rounds;
   counters.journal_bytes = journal_.bytes_written();
   counters.round_latency.record(context_.reactor.now() - started);
-  complete(round);
+  complete(round, bodies);
   co_return Result<>();
 }
 
-void Committer::complete(Round& round) {
+io::Task<Result<>> Committer::write(Round& round, const std::vector<Bypass::Body>& bodies) {
+  if (bodies.empty()) co_return co_await journal_.write(round);
+  std::vector<Result<>> results(bodies.size() + 1);
+  std::vector<io::Task<>> tasks;
+  tasks.push_back(store_result(journal_.write(round), results.back()));
+  for (std::size_t i = 0; i < bodies.size(); ++i) tasks.push_back(store_result(bypass_.write(bodies[i]), results[i]));
+  co_await io::when_all(std::move(tasks));
+  for (const Result<>& result : results) PYRALOG_CO_TRY(result);
+  co_return Result<>();
+}
+
+void Committer::complete(Round& round, const std::vector<Bypass::Body>& bodies) {
   synced_ = round.sequence();
   const bool was_empty = round.entries().front().descriptor.kind == RoundKind::kEmpty;
   if (was_empty) ++context_.counters.rounds_empty;
   proven_ = was_empty;
   context_.note_change();
   round.release();
+  for (const Bypass::Body& body : bodies) {
+    context_.tracked(*body.partition, [&] { context_.ledger(*body.partition).mark_body(body.segment, body.begin, body.end); });
+    context_.counters.bypassed_bytes += body.end - body.begin;
+    cleaner_.keep(*body.partition, {body.segment, body.end});
+  }
   for (const Round::Touched& touched : round.touched()) {
     PartitionLedger ledger = context_.ledger(*touched.partition);
     const bool moved = ledger.synced(touched.end, touched.log_end);

@@ -7,6 +7,7 @@
 #include "core/result.h"
 #include "io/sync.h"
 #include "io/task_scope.h"
+#include "storage/bypass.h"
 #include "storage/cleaner.h"
 #include "storage/journal.h"
 #include "storage/round.h"
@@ -19,8 +20,8 @@ namespace pyralog::storage {
 /// fills up; when idle, a round is sealed after everything else that was ready has run.
 class Committer {
  public:
-  Committer(StoreContext& context, Journal& journal, Cleaner& cleaner, SegmentFiles& segments)
-      : context_(context), journal_(journal), cleaner_(cleaner), segments_(segments),
+  Committer(StoreContext& context, Journal& journal, Cleaner& cleaner, SegmentFiles& segments, Bypass& bypass)
+      : context_(context), journal_(journal), cleaner_(cleaner), segments_(segments), bypass_(bypass),
         arena_(context.options.geometry.sector_bytes, context.options.geometry.round_bytes_max) {}
   Committer(const Committer&) = delete;
 
@@ -67,13 +68,15 @@ class Committer {
   io::Task<Result<>> load_images(Round& round);
   io::Task<Result<>> load_image(Round::Entry& entry);
   io::Task<Result<>> commit();
-  void complete(Round& round);
+  io::Task<Result<>> write(Round& round, const std::vector<Bypass::Body>& bodies);
+  void complete(Round& round, const std::vector<Bypass::Body>& bodies);
   Round* find(RoundSequence round) noexcept;
 
   StoreContext& context_;
   Journal& journal_;
   Cleaner& cleaner_;
   SegmentFiles& segments_;
+  Bypass& bypass_;
   CopyArena arena_;
   std::deque<std::unique_ptr<Round>> open_;  // never empty after begin(); the last one collects
   std::unique_ptr<Round> in_flight_;

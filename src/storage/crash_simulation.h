@@ -45,6 +45,8 @@ class Simulation {
     disk().options().sector_bytes = 8;
     disk().options().block_bytes = 64;
     disk().options().grants_direct = !random_.chance(1, 8);
+    // Half of the runs leave the bypass out, so that the rest gets its turn.
+    if (random_.chance(1, 2)) options_.geometry.bypass_bytes_min = UINT64_MAX;
     verbose_ = std::getenv("PYRALOG_SEED") != nullptr;
     history_.restart({}, RoundSequence(0));
   }
@@ -70,6 +72,8 @@ class Simulation {
   }
 
   std::string error;
+  std::uint64_t bypassed_bytes = 0;  ///< what came through each way, so that runs can be shown to cover it
+  std::uint64_t images = 0;
 
  private:
   io::VirtualDisk& disk() { return world_.disk(kNode); }
@@ -118,6 +122,8 @@ class Simulation {
     }
     if (operations == 0) co_await check_idle(store);
     if (error.empty() && store.failure().has_value() && reactor_->alive()) fail(store.failure()->to_string());
+    bypassed_bytes += store.counters().bypassed_bytes;
+    images += store.counters().images;
     const Result<> closed = co_await store.close();
     if (!closed.ok() && reactor_->alive()) fail("does not stop: " + closed.error().to_string());
     acknowledged_ = std::max(acknowledged_, store.synced());

@@ -8,6 +8,18 @@
 namespace pyralog::storage::crash {
 namespace {
 
+TEST(StoreCrashes, RunsReachTheRarePaths) {
+  std::uint64_t bypassed_bytes = 0, images = 0;
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    Simulation simulation(seed);
+    EXPECT_TRUE(simulation.run()) << simulation.error;
+    bypassed_bytes += simulation.bypassed_bytes;
+    images += simulation.images;
+  }
+  EXPECT_GT(bypassed_bytes, 1000u);
+  EXPECT_GT(images, 20u);
+}
+
 bool survives(std::uint64_t seed) {
   Simulation simulation(seed);
   if (simulation.run()) return true;

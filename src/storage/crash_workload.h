@@ -41,7 +41,7 @@ class Workload {
 
  private:
   static constexpr std::uint64_t kPartitionsMax = 4;
-  static constexpr std::uint64_t kSegmentBytes = 512;
+  static constexpr std::uint64_t kSegmentBytes = 1500;
 
   PartitionFiles* pick(ShardStore& store) {
     const auto& partitions = history_.newest().partitions;
@@ -62,7 +62,7 @@ class Workload {
 
   void append(ShardStore& store, PartitionFiles& partition) {
     // Some bursts are large enough for the bypass.
-    const std::uint64_t burst = random_.chance(1, 6) ? random_.between(3, 6) : 1;
+    const std::uint64_t burst = random_.chance(1, 6) ? random_.between(3, 9) : 1;
     for (std::uint64_t i = 0; i < burst; ++i) {
       const std::size_t payload = random_.chance(1, 4) ? random_.between(100, 250) : random_.between(0, 40);
       const auto records = static_cast<std::int32_t>(random_.between(1, 3));

@@ -260,13 +260,16 @@ void PartitionLedger::drop_memory() {
 }
 
 void PartitionLedger::evict(LogPosition below) {
-  below = std::min(below, p_.clean_);
-  const std::size_t behind = first_resident_behind(below);
-  for (std::size_t i = p_.residents_begin_; i < behind; ++i) {
-    p_.memory_bytes_ -= p_.residents_[i].slice.size();
-    p_.residents_[i].slice = {};
+  const std::size_t clean_end = first_resident_behind(std::min(below, p_.clean_));
+  const std::size_t end = first_resident_behind(below);
+  for (std::size_t i = p_.residents_begin_; i < end; ++i) {
+    Resident& resident = p_.residents_[i];
+    // Above the first dirty byte, a body's row stays: it says that the file has the bytes.
+    if (i >= clean_end && !resident.in_file) continue;
+    p_.memory_bytes_ -= resident.slice.size();
+    resident.slice = {};
   }
-  p_.residents_begin_ = behind;
+  p_.residents_begin_ = clean_end;
   compact_residents();
 }
 

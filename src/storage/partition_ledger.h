@@ -63,7 +63,7 @@ class PartitionLedger {
 
   /// Lets go of everything in memory: the partition is gone.
   void drop_memory();
-  /// Lets go of clean bytes in memory below `below`.
+  /// Lets go of bytes in memory below `below` that are in their segment.
   void evict(LogPosition below);
 
   // Fields that belong to other parts of the store.

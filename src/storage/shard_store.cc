@@ -35,6 +35,7 @@ io::Task<Result<>> ShardStore::close() {
   parts.closing = true;
   co_await parts.committing.close();
   co_await parts.background.close();
+  parts.bypass.close();
   Result<> result;
   if (!parts.context.failure.has_value()) result = co_await parts.cleaner.clean_all();
   if (!parts.context.failure.has_value() && result.ok()) result = co_await parts.committer.prove_now();
@@ -90,6 +91,7 @@ io::Task<Result<>> ShardStore::remove(Incarnation incarnation) {
   const std::unique_ptr<PartitionFiles> owner = std::move(parts.context.partitions.at(incarnation));
   parts.context.partitions.erase(incarnation);
   PYRALOG_CO_TRY(co_await parts.committer.wait_synced(round));
+  parts.bypass.forget(incarnation);
   parts.context.files.forget_partition(incarnation);
   co_return co_await parts.segments.remove_directory(owner->directory());
 }
@@ -135,6 +137,7 @@ io::Task<Result<>> ShardStore::truncate(PartitionFiles& partition, Offset end, L
   const Result<> synced = co_await parts.committer.wait_synced(round);
   parts.cleaner.thaw(partition);
   PYRALOG_CO_TRY(synced);
+  parts.bypass.forget(partition.incarnation());
   co_return co_await parts.segments.remove(partition, std::move(gone));
 }
 
@@ -159,6 +162,7 @@ io::Task<Result<>> ShardStore::set_start(PartitionFiles& partition, Offset start
   const Result<> synced = co_await parts.committer.wait_synced(round);
   parts.cleaner.thaw(partition);
   PYRALOG_CO_TRY(synced);
+  parts.bypass.forget(partition.incarnation());
   co_return co_await parts.segments.remove(partition, std::move(gone));
 }
 

@@ -20,7 +20,8 @@ struct ShardStore::Parts {
         journal(reactor, context.options),
         segments(context),
         cleaner(context, segments, journal),
-        committer(context, journal, cleaner, segments),
+        bypass(context, segments, cleaner, background),
+        committer(context, journal, cleaner, segments, bypass),
         checkpoint_files(reactor, context.options, journal.names()),
         checkpointer(context, journal, committer, cleaner, checkpoint_files) {
     context.on_failed = [this] {
@@ -34,6 +35,7 @@ struct ShardStore::Parts {
   Journal journal;
   SegmentFiles segments;
   Cleaner cleaner;
+  Bypass bypass;
   Committer committer;
   CheckpointFiles checkpoint_files;
   Checkpointer checkpointer;
