@@ -140,7 +140,9 @@ PartitionLedger::DirtyRun PartitionLedger::dirty_run(std::uint64_t bytes_max) co
     std::uint64_t begin = resident.at.position;
     if (p_.clean_.segment == run.segment) begin = std::max(begin, p_.clean_.position);
     std::uint64_t part_end = resident.end();
-    if (p_.synced_.segment == run.segment && !planted(Bug::kUnsyncedRoundCleaned)) part_end = std::min(part_end, p_.synced_.position);
+    if (p_.synced_.segment == run.segment && !planted(Bug::kUnsyncedRoundCleaned)) {
+      part_end = std::min(part_end, p_.synced_.position);
+    }
     if (part_end <= begin) break;
     part_end = std::min(part_end, begin + (bytes_max - run.bytes));
     run.parts.push_back({begin, part_end - begin, resident.slice.part(begin - resident.at.position, part_end - begin)});
