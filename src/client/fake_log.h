@@ -35,8 +35,13 @@ class FakeLog {
   void attach(ScriptedBroker& broker, NodeId node) {
     addresses_[node] = broker.endpoint();
     broker.on<protocol::MetadataRequest>([this](const protocol::MetadataRequest& request) { return metadata(request); });
-    broker.on<protocol::InitProducerIdRequest>([](const protocol::InitProducerIdRequest&) {
+    broker.on<protocol::InitProducerIdRequest>([this](const protocol::InitProducerIdRequest&) {
       protocol::InitProducerIdResponse answer;
+      if (producer_ids_refused > 0) {
+        --producer_ids_refused;
+        answer.error_code = protocol::KafkaError::kCoordinatorLoadInProgress;
+        return answer;
+      }
       answer.producer_id = kProducer;
       return answer;
     });
@@ -47,6 +52,7 @@ class FakeLog {
 
   std::vector<Partition> partitions;
   bool exists = true;
+  int producer_ids_refused = 0;  ///< so many requests for one, because the server is not ready for that
   int produced = 0;  ///< requests
   int fetched = 0;
   /// Decides before the n-th produce request (from 1) is looked at: an error instead of appending.

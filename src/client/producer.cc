@@ -11,6 +11,8 @@ using namespace protocol;
 
 namespace {
 
+constexpr Duration kProducerIdWaitMax = std::chrono::seconds(15);
+constexpr Duration kProducerIdPause = std::chrono::milliseconds(100);
 constexpr std::int32_t kTransactionTimeoutMs = 60'000;  // without effect on a producer without transactions
 
 }  // namespace
@@ -35,6 +37,16 @@ io::Task<Result<std::unique_ptr<Producer>>> Producer::open(ClusterClient& cluste
 }
 
 io::Task<Result<>> Producer::obtain_producer_id() {
+  const MonotonicTime deadline = io::Reactor::current().now() + kProducerIdWaitMax;
+  for (;;) {
+    Result<> asked = co_await ask_for_producer_id();
+    const bool may_help = !asked.ok() && is_retriable(asked.error().code()) && io::Reactor::current().now() < deadline;
+    if (!may_help) co_return asked;
+    (void)co_await io::sleep_for(kProducerIdPause, scope_.abort());
+  }
+}
+
+io::Task<Result<>> Producer::ask_for_producer_id() {
   PYRALOG_CO_ASSIGN(const auto connection, co_await cluster_.any_connection());
   const InitProducerIdRequest request{.transactional_id = std::nullopt, .transaction_timeout_ms = kTransactionTimeoutMs};
   PYRALOG_CO_ASSIGN(const auto reply,

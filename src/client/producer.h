@@ -58,6 +58,7 @@ class Producer {
   friend class PartitionSender;
   Producer(ClusterClient& cluster, LogInfo log, ProducerOptions options);
   io::Task<Result<>> obtain_producer_id();
+  io::Task<Result<>> ask_for_producer_id();
   Result<PartitionSender*> choose(const ProducerRecord& record);
   /// Keyless records fill one batch after another, partition by partition: large batches, and even in the end.
   void batch_sealed(const PartitionSender& sender);

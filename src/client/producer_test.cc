@@ -95,6 +95,14 @@ TEST_F(ProducerTest, KeylessRecordsSpreadAndOtherPartitionsAreRefused) {
   EXPECT_EQ(produce(0, 1, PartitionIndex(2)).error().code(), ErrorCode::kOutOfRange);
 }
 
+TEST_F(ProducerTest, WaitsForAServerThatHasNoProducerIdsYet) {
+  log.producer_ids_refused = 5;
+  open({});
+  ASSERT_TRUE(produce(0, 3).ok());
+  ASSERT_TRUE(flush().ok());
+  EXPECT_EQ(log.partitions[0].appended.size(), 1u);
+}
+
 TEST_F(ProducerTest, ALostAnswerDoublesNothing) {
   open(small_batches());
   log.answers = [this](int n) {

@@ -9,6 +9,7 @@
 #include "cli/bench/load_report.h"
 #include "cli/bench/produce_load.h"
 #include "client/admin.h"
+#include "protocol/kafka/list_offsets.h"
 
 namespace pyralog::cli {
 namespace {
@@ -16,9 +17,26 @@ namespace {
 using client::ClusterClient;
 
 constexpr Duration kDrainMax = std::chrono::seconds(30);
+constexpr Duration kLeaderWaitMax = std::chrono::seconds(15);
+constexpr Duration kLeaderPause = std::chrono::milliseconds(50);
 
 Duration seconds(double count) { return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(count)); }
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+/// Some servers name a new log's leaders a little before those know that they are.
+io::Task<Result<>> leaders_ready(ClusterClient& cluster, const client::LogInfo& log) {
+  const MonotonicTime deadline = io::Reactor::current().now() + kLeaderWaitMax;
+  io::AbortSource never;
+  for (;;) {
+    Result<> outcome;
+    for (const auto& offset : co_await client::list_offsets(cluster, log, protocol::kTimestampLatest)) {
+      if (!offset.outcome.ok()) outcome = offset.outcome;
+    }
+    const bool may_help = !outcome.ok() && is_retriable(outcome.error().code()) && io::Reactor::current().now() < deadline;
+    if (!may_help) co_return outcome;
+    (void)co_await io::sleep_for(kLeaderPause, never);
+  }
+}
 
 io::Task<Result<client::LogInfo>> find_log(ClusterClient& cluster, const LoadOptions& options) {
   if (options.create) {
@@ -34,6 +52,7 @@ io::Task<Result<client::LogInfo>> find_log(ClusterClient& cluster, const LoadOpt
                     fmt::format("log {} has {} partitions, not {}", log.name, log.partitions.size(), wanted));
   }
   log.partitions.resize(wanted);
+  PYRALOG_CO_TRY(co_await leaders_ready(cluster, log));
   co_return std::move(log);
 }
 
