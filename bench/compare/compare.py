@@ -34,6 +34,7 @@ LOAD_DEFAULT = (f"{sys.executable} {HERE}/raw_load.py --bootstrap {{bootstrap}} 
                 "--acks {acks} --seconds {seconds}")
 LOAD_SECONDS_MAX = 300
 WARM_UP_ROUNDS_MAX = 8
+BACKGROUND_SECONDS = 2  # how long the machine is watched without load before each run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +57,8 @@ SCENARIOS = {s.name: s for s in (
 
 # Figures of a table: key, heading, format. Costs: less is better.
 COLUMNS = (("mb_per_second", "MB/s", ".0f"), ("requests_per_second", "requests/s", ".0f"),
-           ("cpu_per_gb", "CPU s/GB, server and kernel", ".2f"), ("cpu_per_gb_machine", "CPU s/GB, machine less client", ".2f"),
+           ("server_cpu_per_gb", "CPU s/GB, server alone", ".2f"), ("cpu_per_gb", "CPU s/GB, server and kernel", ".2f"),
+           ("cpu_per_gb_machine", "CPU s/GB, machine less client", ".2f"),
            ("requests_per_cpu_second", "requests per CPU s", ".0f"), ("p50_ms", "p50 ms", ".2f"), ("p99_ms", "p99 ms", ".2f"),
            ("device_per_byte", "device bytes per byte", ".2f"), ("rss_mib", "RSS MiB", ".0f"), ("others_share", "others' CPU", ".0%"))
 
@@ -87,16 +89,22 @@ def measure(options, server, scenario):
         warm += run_load(options, scenario, server.bootstrap, topic, options.warm_up_seconds)["requests"]
         rounds += 1
     machine.settle(server.data_dir)
+    idle = machine.Reading.take(server.pid, server.data_dir)
+    time.sleep(BACKGROUND_SECONDS)
+    background = idle.until(machine.Reading.take(server.pid, server.data_dir))
     before = machine.Reading.take(server.pid, server.data_dir)
     load = run_load(options, scenario, server.bootstrap, topic, options.seconds)
     ended = machine.Reading.take(server.pid, server.data_dir)
     machine.settle(server.data_dir)
     used = before.until(machine.Reading.take(server.pid, server.data_dir))
     gigabytes = load["bytes"] / 1e9
-    return {"load": load, "used": used, "used_until_load_ended": before.until(ended), "figures": {
+    # What kernel threads do anyway is not the server's.
+    kernel = max(0.0, used["kernel_threads"] - background["kernel_threads"] * used["seconds"] / background["seconds"])
+    cost = used["server"] + kernel
+    return {"load": load, "background": background, "used": used, "used_until_load_ended": before.until(ended), "figures": {
         "mb_per_second": load["bytes"] / 1e6 / load["seconds"], "requests_per_second": load["requests"] / load["seconds"],
-        "cpu_per_gb": used["server_and_kernel"] / gigabytes, "cpu_per_gb_machine": used["machine_less_client"] / gigabytes,
-        "requests_per_cpu_second": load["requests"] / used["server_and_kernel"],
+        "server_cpu_per_gb": used["server"] / gigabytes, "cpu_per_gb": cost / gigabytes, "cpu_per_gb_machine": used["machine_less_client"] / gigabytes,
+        "requests_per_cpu_second": load["requests"] / cost,
         "p50_ms": load["latency_ms"]["p50"], "p99_ms": load["latency_ms"]["p99"],
         "device_per_byte": used["device_bytes"] / load["bytes"], "rss_mib": machine.memory_bytes(server.pid, "VmRSS") / (1 << 20),
         "others_share": max(0.0, used["others"]) / (used["seconds"] * os.cpu_count())}}
@@ -134,7 +142,8 @@ def table(results, scenarios, names):
         found = {name: medians(results, name, scenario.name) for name in names}
         for name in names:
             if found[name]:
-                lines.append(f"| {scenario.name} | {name} | " + " | ".join(format(found[name][key], form) for key, _, form in COLUMNS) + " |")
+                cells = " | ".join(format(found[name][key], form) for key, _, form in COLUMNS)
+                lines.append(f"| {scenario.name} | {name} | {cells} |")
         if all(found.get(name) for name in ("kafka", "pyralog")):
             lines.append(f"| {scenario.name} | pyralog / kafka | " + " | ".join(
                 format(found["pyralog"][key] / found["kafka"][key], ".2f") if found["kafka"][key] else "-"
@@ -152,7 +161,6 @@ def parse():
     parser.add_argument("--warm-up-seconds", type=float, default=10)
     parser.add_argument("--warm-up-requests", type=int, default=60_000, help="warm-up is repeated until this many were answered")
     parser.add_argument("--nice", type=int, help="niceness of server and load, for a machine that others use too (needs root)")
-    parser.add_argument("--warm-gib", type=int, default=8, help="page cache that is touched before anything is measured")
     parser.add_argument("--server-cpu", default="0")
     parser.add_argument("--client-cpu", default="1")
     parser.add_argument("--load", default=LOAD_DEFAULT, help="the load's command line")
@@ -197,11 +205,10 @@ def main():
     results = {"machine": f"{os.cpu_count()} CPUs, Linux {platform.release()}", "date": time.strftime("%Y-%m-%d"),
                "kafka": f"Apache Kafka {options.kafka_version or servers.pinned_kafka_version()}", "pairs": options.pairs,
                "seconds": options.seconds, "load": options.load, "runs": [], "starts": []}
-    machine.warm_page_cache(options.data_root, options.warm_gib << 30)
-    machine.settle(options.data_root)
     for pair in range(options.pairs):
         for name in names if pair % 2 == 0 else reversed(names):
-            run_pass(options, name, scenarios, results)
+            with machine.filled_page_cache(options.data_root):
+                run_pass(options, name, scenarios, results)
             (out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     text = table(results, scenarios, names)
     (out / "results.md").write_text(text)

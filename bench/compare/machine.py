@@ -1,5 +1,6 @@
 """What a load costs the machine: CPU by who used it, memory of the server, bytes to the device."""
 
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -80,21 +81,33 @@ class Reading:
         machine_less_client is the figure to compare on a machine that does nothing else. Where others use it too, server_and_kernel
         (the server and all kernel threads) leaves them out, and `others` says how much they disturbed.
         """
-        kernel = sum(max(0.0, seconds - self.kernel_threads.get(thread, 0.0)) for thread, seconds in later.kernel_threads.items())
+        threads = {thread: max(0.0, seconds - self.kernel_threads.get(thread, 0.0)) for thread, seconds in later.kernel_threads.items()}
+        kernel = sum(threads.values())
+        busiest = sorted(threads, key=threads.get, reverse=True)[:5]
         machine, client, server = later.machine - self.machine, later.children - self.children, later.server - self.server
         return {"seconds": later.time - self.time, "machine_less_client": machine - client, "server": server, "kernel_threads": kernel,
                 "server_and_kernel": server + kernel, "client": client, "interrupts": later.interrupts - self.interrupts,
-                "others": machine - client - server - kernel, "steal": later.steal - self.steal, "device_bytes": later.device - self.device}
+                "others": machine - client - server - kernel, "steal": later.steal - self.steal, "device_bytes": later.device - self.device,
+                "busiest_kernel_threads": {name: round(threads[pid, name], 3) for pid, name in busiest}}
 
 
-def warm_page_cache(folder, size_bytes):
-    """Has the machine touch `size_bytes` of memory as page cache, which a guest pays for once and would spoil the first runs."""
-    path = pathlib.Path(folder) / "warm-page-cache"
-    block = memoryview(os.urandom(1 << 20))
-    with open(path, "wb") as out:
-        for _ in range(size_bytes >> 20):
-            out.write(block)
-    path.unlink()
+@contextlib.contextmanager
+def filled_page_cache(folder, keep_free_bytes=512 << 20):
+    """Holds free memory as clean page cache, of a sparse file, so that it costs no I/O and is given up to whoever needs memory.
+
+    A guest pays some 2 s of CPU per GB for the first touch of its memory, and again after it has lain free for seconds if the host
+    takes free pages back. That would be put on the server that happens to run.
+    """
+    free = next(int(line.split()[1]) * 1024 for line in pathlib.Path("/proc/meminfo").read_text().splitlines()
+                if line.startswith("MemFree:"))
+    path = pathlib.Path(folder) / "page-cache"
+    buffer = bytearray(4 << 20)
+    with open(path, "wb+", buffering=0) as file:
+        path.unlink()
+        file.truncate(max(0, free - keep_free_bytes))
+        while file.readinto(buffer):
+            pass
+        yield
 
 
 def settle(folder):
