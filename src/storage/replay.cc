@@ -217,7 +217,10 @@ Result<> Replay::apply_start(Partition& partition, const Descriptor& descriptor)
   const LogPosition front{descriptor.at.segment, 0};
   cut_ranges(partition, partition.end());
   partition.state_at = std::max(partition.state_at, front);
-  partition.base.state.trim(start);
+  // The state lacks the batches that are applied when their bytes are loaded. So only where the log begins anew does it
+  // follow the start now; elsewhere that would take the start for the log's end.
+  const bool begins_anew = start == descriptor.at.segment && segments.size() == 1 && segments.front().end == 0;
+  if (begins_anew) partition.base.state.trim(start);
   return {};
 }
 

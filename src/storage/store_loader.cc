@@ -208,6 +208,7 @@ io::Task<Result<>> StoreLoader::finish_partitions() {
     if (!loading.header.empty() || loading.header_at < ledger.end()) {
       co_return Error(ErrorCode::kCorrupt, partition.directory() + ": the log ends inside of a batch");
     }
+    partition.state().trim(partition.start());
     for (const auto& [round, end] : loading.replayed.journaled) ledger.restore_journaled(round, end);
     parts_.context.tracked(partition, [&] { ledger.restored(loading.replayed.clean); });
     parts_.cleaner.update(partition);
