@@ -12,6 +12,7 @@ using namespace protocol;
 namespace {
 
 constexpr Duration kLeaderWaitMax = std::chrono::seconds(15);
+constexpr Duration kCreationWaitMax = std::chrono::seconds(3);
 constexpr Duration kLeaderPoll = std::chrono::milliseconds(50);
 
 PartitionInfo partition_info(const MetadataResponse::Partition& partition) {
@@ -84,16 +85,15 @@ io::Task<Result<ClusterInfo>> ClusterClient::describe_nodes() {
 
 io::Task<Result<LogInfo>> ClusterClient::describe_log(std::string name, AutoCreation auto_creation) {
   io::Reactor& reactor = io::Reactor::current();
-  const MonotonicTime deadline = reactor.now() + kLeaderWaitMax;
+  const MonotonicTime start = reactor.now();
   for (;;) {
     std::vector<std::string> names{name};
     auto cluster = co_await ask_metadata(std::move(names), auto_creation);
-    // A log that is being created answers LEADER_NOT_AVAILABLE; the failure says so when the wait is over.
-    const bool pending = cluster.ok()
-                             ? !has_leaders(cluster->logs.front())
-                             : is_retriable(cluster.error().code()) ||
-                                   (auto_creation == AutoCreation::kAllowed && cluster.error() == ErrorCode::kNotFound);
-    if (!pending || reactor.now() >= deadline) {
+    // A log that is being created is unknown or without leaders for a moment; when the wait is over, the failure says which.
+    const bool is_created = !cluster.ok() && cluster.error() == ErrorCode::kNotFound && auto_creation == AutoCreation::kAllowed;
+    const bool is_pending = cluster.ok() ? !has_leaders(cluster->logs.front()) : is_retriable(cluster.error().code());
+    const Duration wait = is_created ? kCreationWaitMax : is_pending ? kLeaderWaitMax : Duration(0);
+    if (reactor.now() >= start + wait) {
       if (!cluster.ok()) co_return std::move(cluster).error();
       co_return std::move(cluster->logs.front());
     }
