@@ -14,6 +14,15 @@ constexpr std::uint32_t kConnectionsMax = 10'000;
 constexpr std::uint32_t kInFlightMax = 10'000;
 constexpr double kSecondsMax = 1'000'000;
 
+void add_duration(CLI::App& app, LoadOptions& load) {
+  app.add_option("--seconds", load.seconds, "How long is measured")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, kSecondsMax));
+  app.add_option("--warmup", load.warmup_seconds, "Seconds of load before that")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, kSecondsMax));
+}
+
 void add_load(CLI::App& app, LoadOptions& load) {
   add_bootstrap(app, load.session);
   add_output_format(app, load.format);
@@ -22,12 +31,7 @@ void add_load(CLI::App& app, LoadOptions& load) {
       ->check(CLI::PositiveNumber);
   app.add_flag("--create", load.create, "Create the log, with --partitions, where it is absent");
   add_settings(app, "--set", load.settings, "A property of the created log; may be repeated");
-  app.add_option("--seconds", load.seconds, "How long is measured")
-      ->capture_default_str()
-      ->check(CLI::Range(0.0, kSecondsMax));
-  app.add_option("--warmup", load.warmup_seconds, "Seconds of load before that")
-      ->capture_default_str()
-      ->check(CLI::Range(0.0, kSecondsMax));
+  add_duration(app, load);
   app.add_option("--server-pid", load.server_pid, "Report this process's CPU and memory too")->check(CLI::PositiveNumber);
 }
 
@@ -123,6 +127,20 @@ void add_bench_end_to_end(CLI::App& bench, Action& action) {
   });
 }
 
+void add_bench_echo(CLI::App& bench, Action& action) {
+  auto command = std::make_shared<BenchEcho>();
+  CLI::App* app = bench.add_subcommand("echo", "Round trips to a thread of this process: the floor of any latency here");
+  add_output_format(*app, command->load.format);
+  app->add_option("--message-bytes", command->message_bytes, "Bytes of a message")
+      ->capture_default_str()
+      ->check(CLI::Range(1u, 15u << 20));
+  app->add_option("--rate", command->rate, "Messages per second, each sent when it is due")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  add_duration(*app, command->load);
+  app->callback([command, &action] { action = [command] { return bench_echo(*command); }; });
+}
+
 }  // namespace
 
 void add_bench_commands(CLI::App& app, Action& action) {
@@ -131,6 +149,7 @@ void add_bench_commands(CLI::App& app, Action& action) {
   add_bench_produce(*bench, action);
   add_bench_consume(*bench, action);
   add_bench_end_to_end(*bench, action);
+  add_bench_echo(*bench, action);
 }
 
 }  // namespace pyralog::cli

@@ -161,10 +161,10 @@ Result<std::vector<std::string>> partition_directories(const std::string& path) 
 }
 
 int check_files(const CheckFiles& command) {
-  return run_alone([&] { return check(command); });
+  return run_alone([&](io::RealRuntime&) { return check(command); });
 }
 int dump_files(const DumpFiles& command) {
-  return run_alone([&] { return dump(command); });
+  return run_alone([&](io::RealRuntime&) { return dump(command); });
 }
 
 }  // namespace pyralog::cli

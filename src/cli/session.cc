@@ -32,12 +32,13 @@ Result<std::vector<io::Endpoint>> parse_endpoints(std::string_view text) {
   return endpoints;
 }
 
-int run_alone(const std::function<io::Task<Result<>>()>& command) {
+int run_alone(const std::function<io::Task<Result<>>(io::RealRuntime& runtime)>& command, unsigned shards) {
   io::RuntimeOptions options;
+  options.shards = shards;
   options.seed = std::random_device{}();
   options.backend = io::DiskBackend::kPosix;
   auto runtime = io::RealRuntime::create(options);
-  Result<> done = runtime.ok() ? (*runtime)->run(command()) : Result<>(std::move(runtime).error());
+  Result<> done = runtime.ok() ? (*runtime)->run(command(**runtime)) : Result<>(std::move(runtime).error());
   if (done.ok()) return kExitOk;
   std::fflush(stdout);
   fmt::print(stderr, "pyralog: {}\n", done.error().to_string());
@@ -50,7 +51,7 @@ int run_session(const SessionOptions& options, const ClusterCommand& command) {
     fmt::print(stderr, "pyralog: {}\n", bootstrap.error().with_context("--bootstrap").to_string());
     return kExitUsage;
   }
-  return run_alone([&] { return connect_and_run(std::move(*bootstrap), command); });
+  return run_alone([&](io::RealRuntime&) { return connect_and_run(std::move(*bootstrap), command); });
 }
 
 }  // namespace pyralog::cli

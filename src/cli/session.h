@@ -5,6 +5,10 @@
 
 #include "client/cluster_client.h"
 
+namespace pyralog::io {
+class RealRuntime;
+}
+
 namespace pyralog::cli {
 
 /// How commands reach a cluster.
@@ -18,8 +22,8 @@ using ClusterCommand = std::function<io::Task<Result<>>(client::ClusterClient& c
 /// Connects, runs `command`, closes. The exit code; errors are one line on stderr.
 int run_session(const SessionOptions& options, const ClusterCommand& command);
 
-/// Runs a task that needs no cluster, in the same way.
-int run_alone(const std::function<io::Task<Result<>>()>& command);
+/// Runs a task that needs no cluster, in the same way, on the first of `shards`.
+int run_alone(const std::function<io::Task<Result<>>(io::RealRuntime& runtime)>& command, unsigned shards = 1);
 
 /// Kafka's list of servers. kInvalidArgument.
 Result<std::vector<io::Endpoint>> parse_endpoints(std::string_view text);

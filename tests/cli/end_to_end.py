@@ -280,6 +280,11 @@ class WithNode(unittest.TestCase):
         self.assertEqual(report["tail"]["missing_records"], 0)
         self.run_failed("bench", "produce", "--log", "absent-load")
 
+    def test_bench_echo_needs_no_server(self):
+        status, out, err = execute("bench", "echo", "--rate", 200, "--seconds", 1, "--warmup", 0, "-o", "json")
+        self.assertEqual(status, 0, err)
+        self.assertEqual(json.loads(out)["latency_ms"]["count"], 200)
+
 
 class Lives(unittest.TestCase):
     """A node's start, stop and files."""

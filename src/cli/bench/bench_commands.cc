@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "cli/bench/echo_load.h"
 #include "cli/bench/fetch_load.h"
 #include "cli/bench/load_report.h"
 #include "cli/bench/produce_load.h"
 #include "client/admin.h"
+#include "io/real_runtime.h"
 #include "protocol/kafka/list_offsets.h"
 
 namespace pyralog::cli {
@@ -189,8 +191,38 @@ io::Task<Result<>> run_end_to_end(ClusterClient& cluster, const BenchEndToEnd& c
   co_return verdict(report, command.load);
 }
 
+io::Task<Result<>> run_echo_load(io::Endpoint server, const BenchEcho& command, LoadReport& report) {
+  const EchoLoad::Options options{.message_bytes = command.message_bytes, .messages_per_second = command.rate};
+  PYRALOG_CO_ASSIGN(const auto load, co_await EchoLoad::open(std::move(server), options));
+  const LoadWindow window = window_from_now(command.load);
+  report.before = MachineUsage::now(command.load.server_pid);
+  Result<> done = co_await load->run(window);
+  report.after = MachineUsage::now(command.load.server_pid);
+  LoadResult result{.kind = "echo", .seconds = command.load.seconds, .counts = load->counts(), .more_latencies = {}};
+  result.more_latencies.emplace_back("latency_since_due", load->since_due());
+  report.results.push_back(std::move(result));
+  co_await load->close();
+  co_return done;
+}
+
+io::Task<Result<>> run_echo(io::RealRuntime& runtime, const BenchEcho& command) {
+  LoadReport report;
+  report.parameters = {{"message_bytes", std::to_string(command.message_bytes)}, {"rate", fmt::format("{}", command.rate)}};
+  io::RealReactor& other = runtime.shard(ShardId(1));
+  auto start = [] { return EchoServer::start(); };
+  PYRALOG_CO_ASSIGN(auto server, co_await io::call_on(other, std::move(start)));
+  Result<> done = co_await run_echo_load(server->address(), command, report);
+  auto stop = [&server]() -> io::Task<> { return EchoServer::stop(std::move(server)); };
+  co_await io::call_on(other, std::move(stop));
+  PYRALOG_CO_TRY(done);
+  co_return verdict(report, command.load);
+}
+
 }  // namespace
 
+int bench_echo(const BenchEcho& command) {
+  return run_alone([&](io::RealRuntime& runtime) { return run_echo(runtime, command); }, 2);
+}
 int bench_produce(const BenchProduce& command) {
   return run_session(command.load.session, [&](ClusterClient& cluster) { return run_produce_load(cluster, command); });
 }

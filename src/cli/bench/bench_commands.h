@@ -19,9 +19,17 @@ struct BenchEndToEnd {
   FetchLoadOptions fetch;
 };
 
+/// Round trips to a thread of this process that sends back what it receives: the floor of any latency here.
+struct BenchEcho {
+  LoadOptions load;
+  std::uint32_t message_bytes = 1024;
+  double rate = 1000;  ///< messages per second
+};
+
 // `pyralog bench`. The exit code: 0 only if every request that was answered succeeded, and some were.
 int bench_produce(const BenchProduce& command);
 int bench_consume(const BenchConsume& command);
 int bench_end_to_end(const BenchEndToEnd& command);
+int bench_echo(const BenchEcho& command);
 
 }  // namespace pyralog::cli
