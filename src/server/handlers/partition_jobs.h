@@ -4,6 +4,7 @@
 
 #include "io/remote_call.h"
 #include "io/when_all.h"
+#include "protocol/kafka/error_code.h"
 #include "server/node.h"
 #include "server/partition_use.h"
 #include "server/request.h"
