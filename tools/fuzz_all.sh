@@ -10,7 +10,7 @@ run_one() {
   name=$(basename "$target")
   corpus=$build/corpus/$name
   mkdir -p "$corpus"
-  if "$target" -max_total_time="$2" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
+  if "$target" -max_total_time="$2" -timeout=25 -rss_limit_mb=1024 -print_final_stats=1 \
        -artifact_prefix="$corpus/../$name-" "$corpus" >"$build/corpus/$name.log" 2>&1; then
     printf 'fuzz %-24s ok   %s executions\n' "$name" \
       "$(sed -n 's/^stat::number_of_executed_units: *//p' "$build/corpus/$name.log")"
