@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/command_line_options.h"
 #include "cli/config_commands.h"
 #include "cli/serve.h"
 
@@ -101,7 +102,10 @@ void add_server_commands(CLI::App& app, Action& action) {
   CLI::App* explain = config->add_subcommand("explain", "What a setting or a log property means, its range and default");
   explain->add_option("key", *key, "section.key, or a property of logs")->required()->type_name("KEY");
   explain->callback([key, &action] { action = [key] { return explain_setting(*key); }; });
-  config->add_subcommand("list", "All settings")->callback([&action] { action = [] { return list_settings(); }; });
+  auto format = std::make_shared<OutputFormat>(OutputFormat::kTable);
+  CLI::App* list = config->add_subcommand("list", "All settings");
+  add_output_format(*list, *format);
+  list->callback([format, &action] { action = [format] { return list_settings(*format); }; });
 
   app.add_subcommand("version", "The version of this program")->callback([&action] {
     action = [] {

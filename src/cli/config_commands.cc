@@ -6,6 +6,7 @@
 
 #include "cli/command_line.h"
 #include "server/config.h"
+#include "server/config_keys.h"
 
 namespace pyralog::cli {
 
@@ -20,8 +21,14 @@ int explain_setting(std::string_view key) {
   return kExitOk;
 }
 
-int list_settings() {
-  for (const std::string_view key : server::config_keys()) fmt::print("{}\n", key);
+int list_settings(OutputFormat format) {
+  Table table({"key", "default", "meaning"});
+  for (const std::string_view key : server::config_keys()) {
+    const server::ConfigKey* known = server::find_config_key(key);  // none: it stands for many
+    table.add({std::string(key), known != nullptr ? Cell(std::string(known->default_text)) : Cell(),
+               known != nullptr ? Cell(std::string(known->documentation)) : Cell()});
+  }
+  table.print(format);
   return kExitOk;
 }
 

@@ -103,8 +103,10 @@ class CommandLine(unittest.TestCase):
         self.assertIn("127.0.0.1:9092", out)
         self.assertIn("retention.ms", execute("config", "explain", "retention.ms")[1])
         self.refused(1, 'did you mean "kafka.listen"', "config", "explain", "kafka.lisen")
-        keys = execute("config", "list")[1].split("\n")
-        self.assertIn("node.data_dir", keys)
+        listed = {row["key"]: row for row in json.loads(execute("config", "list", "-o", "json")[1])}
+        self.assertEqual(listed["kafka.listen"]["default"], "127.0.0.1:9092")
+        for key in listed:
+            self.assertEqual(execute("config", "explain", key)[0], 0, key)
 
     def test_nobody_listening_is_one_line(self):
         error = self.refused(1, "127.0.0.1:1", "log", "list", "--bootstrap", "127.0.0.1:1")
