@@ -216,11 +216,7 @@ io::Task<> PartitionLog::seal(std::shared_ptr<Sealing> sealing) {
 
 io::Task<Result<>> PartitionLog::seal_now(Sealing& sealing) {
   // Only what is durable may go to an index file.
-  if (files_.durability() == DurabilityClass::kCached) {
-    PYRALOG_CO_TRY(co_await shard_.store.sync_cached(files_));
-  } else {
-    PYRALOG_CO_TRY(co_await shard_.store.wait_synced(sealing.round));
-  }
+  PYRALOG_CO_TRY(co_await wait_durable(sealing.round));
   const Offset base = sealing.summary.base;
   PYRALOG_CO_TRY(co_await complete_index(sealing.index));
   PYRALOG_CO_ASSIGN(const IndexFiles files, co_await open_index_files(base, io::Existence::kMayCreate));

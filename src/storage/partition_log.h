@@ -200,7 +200,8 @@ class PartitionLog {
   bool snapshot_due() const noexcept;
   void start_snapshot();
   io::Task<> take_snapshot(ProducerSnapshot snapshot, RoundSequence round, std::uint64_t bytes_covered);
-  io::Task<Result<>> write_snapshot(ProducerSnapshot snapshot, RoundSequence round);
+  io::Task<Result<>> write_snapshot(ProducerSnapshot snapshot);
+  io::Task<Result<>> wait_durable(RoundSequence round);
   io::Task<Result<>> rebuild_producers();
   io::Task<Result<std::optional<ProducerSnapshot>>> usable_snapshot();
   io::Task<Result<std::vector<Offset>>> list_snapshots();

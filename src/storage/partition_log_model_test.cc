@@ -337,6 +337,8 @@ TEST_P(PartitionLogModel, BehavesLikeAListOfBatches) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, PartitionLogModel, testing::Range<std::uint64_t>(1, 21));
+// A snapshot that was being written during a truncation outlived it.
+INSTANTIATE_TEST_SUITE_P(Regressions, PartitionLogModel, testing::Values(1595, 1640));
 
 }  // namespace
 }  // namespace pyralog::storage

@@ -47,11 +47,15 @@ void PartitionLog::start_snapshot() {
 io::Task<> PartitionLog::take_snapshot(ProducerSnapshot snapshot, RoundSequence round, std::uint64_t bytes_covered) {
   const Offset offset = snapshot.offset;
   const std::uint32_t cuts = cuts_;
-  const auto written = co_await write_snapshot(std::move(snapshot), round);
+  Result<> written = co_await wait_durable(round);
+  // A truncation while the file is written would not see it, and leave it with what is no longer true.
+  const Gate::Pass pass = co_await changes_.enter();
+  if (cuts != cuts_) written = ErrorCode::kAborted;
+  if (written.ok()) written = co_await write_snapshot(std::move(snapshot));
   is_taking_snapshot_ = false;
   // A failure leaves more to read again, no more than that. The next attempt is not made at once.
   snapshot_bytes_next_ = files_.state().bytes_since_snapshot() + kSnapshotBytesApart;
-  if (!written.ok() || cuts != cuts_) co_return;
+  if (!written.ok()) co_return;
   files_.state().set_snapshot(offset, bytes_covered);
   snapshot_bytes_next_ = kSnapshotBytesApart;
   const auto kept = co_await list_snapshots();
@@ -61,14 +65,14 @@ io::Task<> PartitionLog::take_snapshot(ProducerSnapshot snapshot, RoundSequence 
   }
 }
 
-io::Task<Result<>> PartitionLog::write_snapshot(ProducerSnapshot snapshot, RoundSequence round) {
-  const std::uint32_t cuts = cuts_;
-  if (files_.durability() == DurabilityClass::kCached) {
-    PYRALOG_CO_TRY(co_await shard_.store.sync_cached(files_));
-  } else {
-    PYRALOG_CO_TRY(co_await shard_.store.wait_synced(round));
-  }
-  if (cuts != cuts_ || is_cutting_) co_return ErrorCode::kAborted;
+/// What was appended up to `round` survives a crash.
+io::Task<Result<>> PartitionLog::wait_durable(RoundSequence round) {
+  if (files_.durability() == DurabilityClass::kCached) co_return co_await shard_.store.sync_cached(files_);
+  co_return co_await shard_.store.wait_synced(round);
+}
+
+/// The caller holds the gate of changes.
+io::Task<Result<>> PartitionLog::write_snapshot(ProducerSnapshot snapshot) {
   const std::vector<std::byte> bytes = snapshot.encode();
   io::Disk& disk = io::Reactor::current().disk();
   io::OpenOptions options{.access = io::Access::kReadWrite, .existence = io::Existence::kMayCreate};
