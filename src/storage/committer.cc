@@ -10,6 +10,8 @@
 namespace pyralog::storage {
 namespace {
 
+constexpr Duration kFullDiskDelay = std::chrono::seconds(1);
+
 io::Task<> store_result(io::Task<Result<>> task, Result<>& into) { into = co_await std::move(task); }
 
 }  // namespace
@@ -131,6 +133,7 @@ void Committer::capture_when_sealed(std::move_only_function<void(RoundSequence)>
 }
 
 io::Task<> Committer::run(io::TaskScope& scope) {
+  stopping_ = &scope.abort();
   while (!context_.failure.has_value()) {
     if (open_.front()->empty()) {
       if (capture_) std::exchange(capture_, nullptr)(synced_);
@@ -187,6 +190,7 @@ io::Task<Result<>> Committer::commit() {
   const std::vector<Bypass::Body> bodies = bypass_.take(round);
   PYRALOG_CO_TRY(co_await load_images(round));
   round.seal(geometry.sector_bytes, geometry.block_bytes);
+  PYRALOG_CO_TRY(co_await make_room(round));
   if (planted(Bug::kAcknowledgeBeforeSync)) synced_ = round.sequence();
   PYRALOG_CO_TRY(co_await write(round, bodies));
   StoreCounters& counters = context_.counters;
@@ -195,6 +199,15 @@ io::Task<Result<>> Committer::commit() {
   counters.round_latency.record(context_.reactor.now() - started);
   complete(round, bodies);
   co_return Result<>();
+}
+
+io::Task<Result<>> Committer::make_room(const Round& round) {
+  for (;;) {
+    const Result<> made = co_await journal_.make_room(round.length(), round.sequence());
+    if (made.ok() || made.error().code() != ErrorCode::kNoSpace || context_.failure.has_value()) co_return made;
+    // The disk is full although appends were refused before it was: others took the rest. Files come free with time.
+    if ((co_await io::sleep_for(kFullDiskDelay, *stopping_)) == io::WaitOutcome::kAborted) co_return made;
+  }
 }
 
 io::Task<Result<>> Committer::write(Round& round, const std::vector<Bypass::Body>& bodies) {

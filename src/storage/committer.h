@@ -68,6 +68,7 @@ class Committer {
   io::Task<Result<>> load_images(Round& round);
   io::Task<Result<>> load_image(Round::Entry& entry);
   io::Task<Result<>> commit();
+  io::Task<Result<>> make_room(const Round& round);
   io::Task<Result<>> write(Round& round, const std::vector<Bypass::Body>& bodies);
   void complete(Round& round, const std::vector<Bypass::Body>& bodies);
   Round* find(RoundSequence round) noexcept;
@@ -83,6 +84,7 @@ class Committer {
   RoundSequence synced_;
   bool proven_ = true;  // the newest round was EMPTY, or there is none
   io::WaitList work_;
+  io::AbortSource* stopping_ = nullptr;  // since the loop has started
   std::move_only_function<void(RoundSequence)> capture_;
 };
 

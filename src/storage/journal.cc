@@ -116,10 +116,13 @@ std::vector<ByteView> Journal::file_header_pieces(const JournalFile& file) {
   return {header_blocks_.view().first(rounds_begin())};
 }
 
+io::Task<Result<>> Journal::make_room(std::uint64_t length, RoundSequence sequence) {
+  if (current_ != nullptr && length <= geometry_.journal_file_bytes - current_->end) co_return Result<>();
+  co_return co_await next_file(sequence);
+}
+
 io::Task<Result<>> Journal::write(Round& round) {
-  if (current_ == nullptr || round.length() > geometry_.journal_file_bytes - current_->end) {
-    PYRALOG_CO_TRY(co_await next_file(round.sequence()));
-  }
+  PYRALOG_CO_TRY(co_await make_room(round.length(), round.sequence()));
   JournalFile& file = *current_;
   std::uint64_t position = file.end;
   std::vector<ByteView> pieces;

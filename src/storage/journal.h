@@ -56,6 +56,8 @@ class Journal {
   /// Whether rounds of the other files are still needed is not asked here: `recycle` frees them.
   void adopt(std::vector<JournalFile> files, std::optional<std::size_t> current, RoundSequence synced);
 
+  /// Makes sure that a round of `length` has a place. kNoSpace: nothing happened, try again later.
+  io::Task<Result<>> make_room(std::uint64_t length, RoundSequence sequence);
   /// Writes a sealed round behind the previous one and syncs it. Only one call at a time. Errors end the journal.
   io::Task<Result<>> write(Round& round);
 

@@ -17,6 +17,7 @@ void ShardStore::Parts::start_loops() {
   committing.spawn(committer.run(committing));
   background.spawn(cleaner.run(background));
   background.spawn(checkpointer.run(background));
+  background.spawn(space.run(background));
 }
 
 ShardStore::ShardStore(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -26,6 +27,7 @@ io::Task<Result<std::unique_ptr<ShardStore>>> ShardStore::open(StoreOptions opti
   auto parts = std::make_unique<Parts>(io::Reactor::current(), std::move(options), files);
   StoreLoader loader(*parts);
   PYRALOG_CO_TRY(co_await loader.load());
+  PYRALOG_CO_TRY(co_await parts->space.look());
   parts->start_loops();
   co_return std::unique_ptr<ShardStore>(new ShardStore(std::move(parts)));
 }
@@ -100,6 +102,7 @@ Result<RoundSequence> ShardStore::append(PartitionFiles& partition, Slice batch,
   Parts& parts = *parts_;
   PYRALOG_TRY(parts.serving());
   if (batch.size() > parts.committer.batch_bytes_max()) return ErrorCode::kTooLarge;
+  if (!parts.space.admits(batch.size())) return ErrorCode::kNoSpace;
   ++parts.context.counters.appended_batches;
   parts.context.counters.appended_bytes += batch.size();
   const RoundSequence round = parts.committer.append(partition, std::move(batch), header.end_offset());

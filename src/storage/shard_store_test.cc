@@ -149,6 +149,81 @@ TEST(ShardStore, KeepsStates) {
   node.close();
 }
 
+TEST(ShardStore, RefusesAppendsBeforeTheDiskIsFullAndResumes) {
+  StoreGeometry geometry;
+  geometry.journal_file_bytes = 1u << 20;
+  geometry.journal_bytes_max = 4u << 20;
+  geometry.round_bytes_max = 512u << 10;
+  geometry.clean_journal_bytes_min = 1u << 20;
+  StoreWorld node(9, geometry);
+  node.disk().options().capacity_bytes = 40u << 20;
+  node.options.free_bytes_min = 8u << 20;
+  node.open();
+  PartitionFiles& partition = node.create();
+  PartitionFiles& other = node.create(Incarnation(12));
+  Result<RoundSequence> round = RoundSequence(0);
+  const auto try_append = [&](PartitionFiles& to) {
+    const fixture::BatchSpec spec{.base = to.log_end().value, .records = 1, .value_bytes = 100'000};
+    const Slice batch = Slice::copy_of(fixture::make_batch(spec));
+    return node.reactor->enter(
+        [&] { return node.store->append(to, batch, record::BatchView::parse(batch.view()).value()); });
+  };
+  for (int i = 0; i < 1000; ++i) {
+    round = try_append(i % 2 == 0 ? partition : other);
+    if (!round.ok()) break;
+    node.sync(*round);
+  }
+  ASSERT_FALSE(round.ok());
+  EXPECT_EQ(round.error().code(), ErrorCode::kNoSpace);
+  EXPECT_GT(node.store->counters().refused_for_space, 0u);
+  EXPECT_EQ(node.disk().faults().writes_refused_full, 0u);
+  const auto bytes = node.contents(partition);
+  // Reads, states and removals go on; space comes back with them.
+  node.sync(node.store->put_state(StateKey{kFirst, 1}, Slice::copy_of(as_bytes("vote"))).value());
+  ASSERT_TRUE(node.world.run(*node.reactor, node.store->remove(Incarnation(12))).ok());
+  node.world.run_for(std::chrono::seconds(5));
+  round = try_append(partition);
+  ASSERT_TRUE(round.ok()) << round.error().to_string();
+  node.sync(*round);
+  EXPECT_GT(node.contents(partition).size(), bytes.size());
+  node.close();
+}
+
+TEST(ShardStore, EndsWhenASyncFails) {
+  StoreWorld node(10);
+  node.open();
+  PartitionFiles& partition = node.create();
+  node.sync(node.append(partition));
+  const auto bytes = node.contents(partition);
+  node.disk().fail_next_sync("data/journal/0/1-000001.journal");
+  const RoundSequence round = node.append(partition);
+  const Result<> synced = node.world.run(*node.reactor, node.store->wait_synced(round));
+  ASSERT_FALSE(synced.ok());
+  EXPECT_EQ(synced.error().code(), ErrorCode::kIo);
+  EXPECT_TRUE(node.store->failure().has_value());
+  const Result<> closed = node.world.run(*node.reactor, node.store->close());
+  EXPECT_FALSE(closed.ok());
+  node.store.reset();
+  node.open();
+  // The record was not acknowledged: it may be there or not, the one before it must be.
+  EXPECT_GE(node.partition().log_end(), Offset(1));
+  const auto found = node.contents(node.partition());
+  ASSERT_GE(found.size(), bytes.size());
+  EXPECT_TRUE(std::equal(bytes.begin(), bytes.end(), found.begin()));
+  node.close();
+}
+
+TEST(ShardStore, RefusesADirectoryOfAnotherDisk) {
+  StoreWorld node(11);
+  node.open();
+  node.sync(node.append(node.create()));
+  node.close();
+  node.options.disk_uuid.bytes.fill(8);
+  const Result<> opened = node.try_open();
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().code(), ErrorCode::kForeign);
+}
+
 TEST(ShardStore, RecyclesTheJournal) {
   StoreGeometry geometry;
   geometry.journal_file_bytes = 1u << 20;

@@ -9,6 +9,7 @@
 #include "storage/recovery.h"
 #include "storage/segment_files.h"
 #include "storage/shard_store.h"
+#include "storage/space_guard.h"
 #include "storage/store_context.h"
 
 namespace pyralog::storage {
@@ -23,7 +24,8 @@ struct ShardStore::Parts {
         bypass(context, segments, cleaner, background),
         committer(context, journal, cleaner, segments, bypass),
         checkpoint_files(reactor, context.options, journal.names()),
-        checkpointer(context, journal, committer, cleaner, checkpoint_files) {
+        checkpointer(context, journal, committer, cleaner, checkpoint_files),
+        space(context) {
     context.on_failed = [this] {
       committer.wake_all();
       cleaner.wake();
@@ -39,6 +41,7 @@ struct ShardStore::Parts {
   Committer committer;
   CheckpointFiles checkpoint_files;
   Checkpointer checkpointer;
+  SpaceGuard space;
   io::TaskScope committing;   ///< closed first, so that everything collected is written
   io::TaskScope background;
   bool closing = false;
