@@ -13,6 +13,7 @@
 #include "core/result.h"
 #include "io/network.h"
 #include "server/log_creation.h"
+#include "storage/shard_store.h"
 
 namespace pyralog::server {
 
@@ -46,6 +47,7 @@ struct NodeConfig {
   std::uint64_t journal_bytes_max = 0;     ///< per shard
   std::uint64_t dirty_bytes_max = 0;       ///< per shard
   std::uint64_t tail_cache_bytes_max = 0;  ///< per shard
+  storage::StoreGeometry geometry;         ///< what no setting reaches; the simulation shrinks it
   std::uint64_t free_bytes_min = 0;
   std::uint64_t open_files_max = 0;
   std::chrono::milliseconds retention_check_interval{};

@@ -97,6 +97,7 @@ io::Task<Result<>> Node::open_stores() {
     storage::StoreOptions options{
         .data_directory = info_.data_directory, .disk_uuid = info_.disk_uuid, .shard = shard.id()};
     options.free_bytes_min = config_.free_bytes_min;
+    options.geometry = config_.geometry;
     options.geometry.journal_bytes_max = config_.journal_bytes_max;
     options.geometry.dirty_bytes_max = config_.dirty_bytes_max;
     options.geometry.tail_cache_bytes_max = config_.tail_cache_bytes_max;

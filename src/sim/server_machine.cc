@@ -1,0 +1,107 @@
+#include "sim/server_machine.h"
+
+namespace pyralog::sim {
+
+server::NodeConfig make_config(const ServerOptions& options, const std::string& address) {
+  const server::ConfigSources sources{
+      .file_name = {},
+      .file_text = {},
+      .environment = {},
+      .overrides = {{"node.data_dir", "data", "simulation"},
+                    {"kafka.listen", address + ":" + std::to_string(kKafkaPort), "simulation"},
+                    {"security.insecure", "true", "simulation"},
+                    {"replication.auto_create", "false", "simulation"}}};
+  auto loaded = server::load_config(sources);
+  PYRALOG_ASSERT(loaded.ok(), "the simulation's configuration is refused");
+  server::NodeConfig config = std::move(loaded).value();
+  config.shards = options.shards;
+  config.retention_check_interval = options.retention_check_interval;
+  // Below what settings allow, so that journal files are recycled and segments cleaned within seconds.
+  config.geometry.journal_file_bytes = options.journal_file_bytes;
+  config.geometry.round_bytes_max = options.journal_file_bytes / 2;
+  config.geometry.bypass_bytes_min = options.bypass_bytes_min;
+  config.geometry.pass_bytes_max = options.journal_file_bytes / 4;
+  config.geometry.clean_journal_bytes_min = options.journal_file_bytes;
+  config.journal_bytes_max = 4 * options.journal_file_bytes;
+  config.dirty_bytes_max = options.journal_file_bytes;
+  config.tail_cache_bytes_max = options.tail_cache_bytes_max;
+  config.free_bytes_min = 0;
+  return config;
+}
+
+ServerMachine::ServerMachine(io::VirtualWorld& world, ServerOptions options) : world_(world), options_(options) {}
+
+io::Task<> ServerMachine::live(server::NodeConfig config, std::shared_ptr<Process> process) {
+  auto started = co_await server::Node::start(std::move(config), process->reactors);
+  if (!started.ok()) {
+    process->ending = std::move(started).error();
+    co_return;
+  }
+  process->node = std::move(*started);
+  process->serving = true;
+  auto failure = co_await process->node->wait_failed();
+  process->stopping = true;
+  Result<> stopped = co_await process->node->stop();
+  process->node.reset();
+  process->ending = failure.has_value() ? Result<>(std::move(*failure)) : std::move(stopped);
+}
+
+void ServerMachine::start() {
+  PYRALOG_ASSERT(process_ == nullptr, "the server runs already");
+  ++life_;
+  ending_.reset();
+  process_ = std::make_shared<Process>();
+  io::VirtualReactor* home = nullptr;
+  for (std::uint32_t i = 0; i < options_.shards; ++i) {
+    io::VirtualReactor& reactor = world_.add_reactor(kServerNode, ShardId(i));
+    if (home == nullptr) home = &reactor;
+    process_->reactors.push_back(&reactor);
+  }
+  world_.start(*home, live(make_config(options_, world_.network().address(kServerNode)), process_));
+  observe();
+}
+
+void ServerMachine::ask_to_stop() {
+  PYRALOG_ASSERT(state() == State::kServing, "the server does not serve");
+  auto& home = static_cast<io::VirtualReactor&>(*process_->reactors.front());
+  home.enter([this] { process_->node->end_failure_watch(); });
+}
+
+void ServerMachine::observe() {
+  if (process_ != nullptr) {
+    if (process_->ending.has_value()) {
+      ending_ = std::move(process_->ending);
+      process_.reset();
+      world_.crash(kServerNode, io::CrashMode::kKill);  // an exit: nothing is under way any more
+    } else if (world_.crash_count(kServerNode) != crashes_seen_) {
+      process_.reset();
+    }
+    crashes_seen_ = world_.crash_count(kServerNode);
+  }
+  if (state() == state_seen_) return;
+  state_seen_ = state();
+  since_ = world_.now();
+}
+
+ServerMachine::State ServerMachine::state() const noexcept {
+  if (process_ == nullptr) return State::kDown;
+  if (process_->stopping) return State::kStopping;
+  return process_->serving ? State::kServing : State::kStarting;
+}
+
+storage::StoreCounters ServerMachine::counters() const {
+  storage::StoreCounters sum;
+  if (process_ == nullptr || process_->node == nullptr) return sum;
+  for (std::size_t i = 0; i < process_->node->shard_count(); ++i) {
+    const storage::StoreCounters& counters = process_->node->shard(ShardId(static_cast<std::uint32_t>(i))).store().counters();
+    sum.rounds += counters.rounds;
+    sum.bypassed_bytes += counters.bypassed_bytes;
+    sum.images += counters.images;
+    sum.cleaner_passes += counters.cleaner_passes;
+    sum.checkpoints += counters.checkpoints;
+    sum.refused_for_space += counters.refused_for_space;
+  }
+  return sum;
+}
+
+}  // namespace pyralog::sim
