@@ -7,9 +7,10 @@ namespace pyralog::cli {
 
 io::Task<Result<std::map<std::string, storage::LogBounds>>> known_bounds(const server::NodeDirectory& node) {
   std::map<std::string, storage::LogBounds> bounds;
-  for (std::uint32_t shard = 0; shard < node.identity().shards; ++shard) {
+  for (std::uint32_t shard = 0; shard < node.identity().division.shards; ++shard) {
     const storage::StoreOptions options{.data_directory = node.path(), .disk_uuid = node.identity().disk_uuid,
-                                        .shard = ShardId(shard)};
+                                        .shard = ShardId(shard),
+                                        .generation = node.identity().division.generation};
     const storage::JournalNames names{.directory = node.path() + "/journal/" + std::to_string(shard),
                                       .generation = options.generation};
     storage::CheckpointFiles files(io::Reactor::current(), options, names);

@@ -145,7 +145,7 @@ constexpr ConfigKey kTable[] = {
      .min = 0,
      .max = 1024,
      .documentation = "Threads that serve, each with its own partitions. 0: one per usable processor. May change between "
-                      "starts.",
+                      "starts: the first start after that moves all journals into the segments.",
      .field = PYRALOG_FIELD(shards)},
     {.name = "replication.auto_create",
      .kind = kSwitch,

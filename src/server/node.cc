@@ -43,6 +43,7 @@ io::Task<Result<std::unique_ptr<Node>>> Node::start(NodeConfig config, std::vect
 
 io::Task<Result<>> Node::start_all() {
   PYRALOG_CO_TRY(co_await open_data_directory());
+  PYRALOG_CO_TRY(co_await divide());
   for (io::Reactor* reactor : reactors_) shards_.push_back(std::make_unique<Shard>(*this, *reactor));
   PYRALOG_CO_TRY(co_await open_stores());
   PYRALOG_CO_TRY(co_await open_metadata());
@@ -92,15 +93,26 @@ io::Task<Result<>> Node::open_data_directory() {
   co_return Result<>();
 }
 
+storage::StoreOptions Node::store_options() const {
+  storage::StoreOptions options{.data_directory = info_.data_directory, .disk_uuid = info_.disk_uuid, .shard = ShardId(0)};
+  options.generation = directory_->identity().division.generation;
+  options.free_bytes_min = config_.free_bytes_min;
+  options.geometry = config_.geometry;
+  options.geometry.journal_bytes_max = config_.journal_bytes_max;
+  options.geometry.dirty_bytes_max = config_.dirty_bytes_max;
+  options.geometry.tail_cache_bytes_max = config_.tail_cache_bytes_max;
+  return options;
+}
+
+io::Task<Result<>> Node::divide() {
+  storage::FileCache files(info_.limits.segment_files_open_max);
+  co_return co_await directory_->divide(static_cast<std::uint32_t>(reactors_.size()), store_options(), files);
+}
+
 io::Task<Result<>> Node::open_stores() {
   auto open = [this](Shard& shard) {
-    storage::StoreOptions options{
-        .data_directory = info_.data_directory, .disk_uuid = info_.disk_uuid, .shard = shard.id()};
-    options.free_bytes_min = config_.free_bytes_min;
-    options.geometry = config_.geometry;
-    options.geometry.journal_bytes_max = config_.journal_bytes_max;
-    options.geometry.dirty_bytes_max = config_.dirty_bytes_max;
-    options.geometry.tail_cache_bytes_max = config_.tail_cache_bytes_max;
+    storage::StoreOptions options = store_options();
+    options.shard = shard.id();
     return shard.open_store(std::move(options));
   };
   co_return co_await on_every_shard(std::move(open));

@@ -50,6 +50,8 @@ class Node {
   Node(NodeConfig config, std::vector<io::Reactor*> reactors);
   io::Task<Result<>> start_all();
   io::Task<Result<>> open_data_directory();
+  storage::StoreOptions store_options() const;
+  io::Task<Result<>> divide();
   io::Task<Result<>> open_stores();
   io::Task<Result<>> open_metadata();
   io::Task<Result<>> declare_logs();

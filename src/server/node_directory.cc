@@ -1,11 +1,13 @@
 #include "server/node_directory.h"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 #include <toml++/toml.h>
 
 #include <fstream>
 #include <sstream>
 
+#include "server/shard_of.h"
 #include "storage/read_bytes.h"
 
 namespace pyralog::server {
@@ -57,7 +59,11 @@ Result<NodeIdentity> parse_identity(std::string_view text) {
     return Error(ErrorCode::kCorrupt, "node_id, disk_uuid or shards is missing or wrong");
   }
   NodeIdentity identity{.node = NodeId(static_cast<std::int32_t>(*node)), .disk_uuid = *disk};
-  identity.shards = static_cast<std::uint32_t>(*shards);
+  identity.division.shards = static_cast<std::uint32_t>(*shards);
+  const auto generation = table["generation"].value<std::int64_t>();
+  if (*version > 1 && !generation.has_value()) return Error(ErrorCode::kCorrupt, "generation is missing");
+  if (generation.has_value() && *generation < 1) return Error(ErrorCode::kCorrupt, "generation is wrong");
+  identity.division.generation = static_cast<std::uint64_t>(generation.value_or(1));
   if (const auto cluster = table["cluster_id"].value<std::string_view>()) {
     const auto uuid = parse_uuid(*cluster);
     if (!uuid.has_value()) return Error(ErrorCode::kCorrupt, "cluster_id is wrong");
@@ -67,10 +73,12 @@ Result<NodeIdentity> parse_identity(std::string_view text) {
 }
 
 std::string render(const NodeIdentity& identity) {
+  const bool is_first = identity.division.generation == 1;
   std::string text = fmt::format(
       "# The identity of this data directory. Written by pyralog; do not edit or copy.\n"
       "format_version = {}\nnode_id = {}\ndisk_uuid = \"{}\"\nshards = {}\n",
-      NodeIdentity::kFormatVersion, identity.node.value, hex(identity.disk_uuid), identity.shards);
+      is_first ? 1 : NodeIdentity::kFormatVersion, identity.node.value, hex(identity.disk_uuid), identity.division.shards);
+  if (!is_first) text += fmt::format("generation = {}\n", identity.division.generation);
   if (!identity.cluster_id.is_zero()) text += fmt::format("cluster_id = \"{}\"\n", hex(identity.cluster_id));
   return text;
 }
@@ -100,13 +108,6 @@ io::Task<Result<std::unique_ptr<NodeDirectory>>> NodeDirectory::open(io::Disk& d
                                 "directory",
                                 directory->path_, identity.node.value, node->value));
   }
-  if (shards != identity.shards) {
-    co_return Error(
-        ErrorCode::kInvalidArgument,
-        fmt::format("data directory {} is divided among {} shards, not {}: leave node.shards unset, or set it to "
-                    "{}",
-                    directory->path_, identity.shards, shards, identity.shards));
-  }
   co_return std::move(directory);
 }
 
@@ -129,8 +130,9 @@ io::Task<Result<>> NodeDirectory::found(std::optional<NodeId> node, std::uint32_
                                   path_, entry.name));
     }
   }
-  identity_ = {.node = node.value_or(NodeId(1)), .disk_uuid = random.uuid(), .shards = shards};
-  co_return co_await write();
+  NodeIdentity identity{.node = node.value_or(NodeId(1)), .disk_uuid = random.uuid()};
+  identity.division.shards = shards;
+  co_return co_await write(identity);
 }
 
 io::Task<Result<>> NodeDirectory::join_cluster(const Uuid& cluster_id) {
@@ -139,12 +141,36 @@ io::Task<Result<>> NodeDirectory::join_cluster(const Uuid& cluster_id) {
     co_return Error(ErrorCode::kForeign, fmt::format("data directory {} belongs to cluster {}, its metadata to cluster {}",
                                                      path_, identity_.cluster_id.to_string(), cluster_id.to_string()));
   }
-  identity_.cluster_id = cluster_id;
-  co_return co_await write();
+  NodeIdentity identity = identity_;
+  identity.cluster_id = cluster_id;
+  co_return co_await write(identity);
 }
 
-io::Task<Result<>> NodeDirectory::write() {
-  const std::string text = render(identity_);
+io::Task<Result<>> NodeDirectory::divide(std::uint32_t shards, storage::StoreOptions options, storage::FileCache& files) {
+  const storage::Division from = identity_.division;
+  // The identity that was read may be in the page cache alone, and what an older one needs is about to go.
+  PYRALOG_CO_TRY(co_await disk_.sync_directory(path_));
+  // What a change left behind, whether it was completed or cut short.
+  PYRALOG_CO_TRY(co_await storage::remove_other_divisions(disk_, path_, from));
+  if (shards == from.shards) co_return Result<>();
+  const storage::Division to{.shards = shards, .generation = from.generation + 1};
+  spdlog::info("storage: {} shards instead of {}: moving the journals of {} into the segments", shards, from.shards, path_);
+  storage::DivisionChange change(std::move(options), from, to, &shard_of, files);
+  for (std::uint32_t shard = 0; shard < from.shards; ++shard) {
+    auto count = co_await change.collect(ShardId(shard));
+    if (!count.ok()) co_return count.error().with_context(fmt::format("shard {} of {}", shard, from.shards));
+    spdlog::info("storage: shard {} of {} done: {} partitions", shard + 1, from.shards, *count);
+  }
+  PYRALOG_CO_TRY(co_await change.write());
+  NodeIdentity identity = identity_;
+  identity.division = to;
+  PYRALOG_CO_TRY(co_await write(identity));
+  spdlog::info("storage: {} is divided among {} shards now", path_, shards);
+  co_return co_await storage::remove_other_divisions(disk_, path_, to);
+}
+
+io::Task<Result<>> NodeDirectory::write(NodeIdentity identity) {
+  const std::string text = render(identity);
   const std::string temporary = file() + ".new";
   io::OpenOptions options{.existence = io::Existence::kMayCreate};
   {
@@ -154,7 +180,9 @@ io::Task<Result<>> NodeDirectory::write() {
     PYRALOG_CO_TRY(co_await opened->write_and_sync(0, std::move(pieces)));
   }
   PYRALOG_CO_TRY(co_await disk_.rename(temporary, file()));
-  co_return co_await disk_.sync_directory(path_);
+  PYRALOG_CO_TRY(co_await disk_.sync_directory(path_));
+  identity_ = identity;
+  co_return Result<>();
 }
 
 std::optional<std::uint32_t> recorded_shards(const std::string& directory) {
@@ -163,7 +191,7 @@ std::optional<std::uint32_t> recorded_shards(const std::string& directory) {
   text << file.rdbuf();
   if (!file) return std::nullopt;
   const auto identity = parse_identity(text.str());
-  return identity.ok() ? std::optional(identity->shards) : std::nullopt;
+  return identity.ok() ? std::optional(identity->division.shards) : std::nullopt;
 }
 
 }  // namespace pyralog::server

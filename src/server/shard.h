@@ -19,6 +19,7 @@
 #include "server/fetch_session.h"
 #include "server/node_info.h"
 #include "server/shard_metrics.h"
+#include "server/shard_of.h"
 #include "storage/file_cache.h"
 #include "storage/partition_log.h"
 #include "storage/shard_store.h"
@@ -138,14 +139,5 @@ class Shard {
   io::Semaphore producer_id_lock_{1};
   io::TaskScope scope_;
 };
-
-/// The storage identity of the metadata log. Always on shard 0, never given to a log's partition.
-inline constexpr Incarnation kMetadataIncarnation{0xFFFF'FFFF'FFFF'FFFFull};
-
-/// The shard that a partition lives on.
-constexpr ShardId shard_of(Incarnation incarnation, std::size_t shard_count) noexcept {
-  if (incarnation == kMetadataIncarnation) return ShardId(0);
-  return ShardId(static_cast<std::uint32_t>(incarnation.value % shard_count));
-}
 
 }  // namespace pyralog::server

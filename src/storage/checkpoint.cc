@@ -86,38 +86,82 @@ Result<CheckpointPartition> take_partition(ByteView& bytes) {
   return partition;
 }
 
+/// Of a partition whose segments have everything: it needs no round that is there now.
+constexpr RoundSequence kNoRedo{UINT64_MAX};
+
+/// A partition's entry, wherever its parts are.
+struct PartitionFields {
+  Incarnation incarnation;
+  RoundSequence redo;
+  Offset start;
+  DurabilityClass durability{};
+  std::string_view directory;
+  const CachedBounds& bounds;
+  std::span<const Segment> segments;
+  const std::optional<CachedMark>& cached;
+  ByteView state;
+
+  void encode(std::vector<std::byte>& out) const {
+    put_little(out, incarnation.value);
+    put_little(out, redo.value);
+    put_little(out, start.value);
+    put_little(out, static_cast<std::uint8_t>(durability));
+    put_little(out, static_cast<std::uint16_t>(directory.size()));
+    const ByteView text = as_bytes(directory);
+    out.insert(out.end(), text.begin(), text.end());
+    put_little(out, bounds.write_bytes_max);
+    put_little(out, bounds.write_records_max);
+    put_little(out, std::int64_t{bounds.write_delay_max.count()});
+    put_little(out, bounds.flush_bytes_max);
+    put_little(out, std::int64_t{bounds.flush_delay_max.count()});
+    put_little(out, static_cast<std::uint32_t>(segments.size()));
+    for (const Segment& segment : segments) {
+      put_little(out, segment.base.value);
+      put_little(out, segment.end);
+      put_little(out, segment.clean_end);
+      put_little(out, static_cast<std::uint8_t>(segment.named));
+    }
+    put_little(out, static_cast<std::uint8_t>(cached.has_value()));
+    if (cached.has_value()) {
+      put_position(out, cached->scan_from);
+      put_position(out, cached->solid_end);
+    }
+    out.insert(out.end(), state.begin(), state.end());
+  }
+};
+
 }  // namespace
 
 void CheckpointWriter::add(const PartitionFiles& partition, std::optional<RoundSequence> redo,
                            const std::optional<CachedMark>& cached, ByteView state) {
   if (redo.has_value()) lowest_redo_ = lowest_redo_.has_value() ? std::min(*lowest_redo_, *redo) : *redo;
   ++partitions_count_;
-  put_little(out_, partition.incarnation().value);
-  put_little(out_, redo.value_or(RoundSequence(UINT64_MAX)).value);
-  put_little(out_, partition.start().value);
-  put_little(out_, static_cast<std::uint8_t>(partition.durability()));
-  put_little(out_, static_cast<std::uint16_t>(partition.directory().size()));
-  const ByteView directory = as_bytes(partition.directory());
-  out_.insert(out_.end(), directory.begin(), directory.end());
-  const CachedBounds& bounds = partition.cached_bounds();
-  put_little(out_, bounds.write_bytes_max);
-  put_little(out_, bounds.write_records_max);
-  put_little(out_, std::int64_t{bounds.write_delay_max.count()});
-  put_little(out_, bounds.flush_bytes_max);
-  put_little(out_, std::int64_t{bounds.flush_delay_max.count()});
-  put_little(out_, static_cast<std::uint32_t>(partition.segments().size()));
-  for (const Segment& segment : partition.segments()) {
-    put_little(out_, segment.base.value);
-    put_little(out_, segment.end);
-    put_little(out_, segment.clean_end);
-    put_little(out_, static_cast<std::uint8_t>(segment.named));
-  }
-  put_little(out_, static_cast<std::uint8_t>(cached.has_value()));
-  if (cached.has_value()) {
-    put_position(out_, cached->scan_from);
-    put_position(out_, cached->solid_end);
-  }
-  out_.insert(out_.end(), state.begin(), state.end());
+  const PartitionFields fields{.incarnation = partition.incarnation(),
+                               .redo = redo.value_or(kNoRedo),
+                               .start = partition.start(),
+                               .durability = partition.durability(),
+                               .directory = partition.directory(),
+                               .bounds = partition.cached_bounds(),
+                               .segments = partition.segments(),
+                               .cached = cached,
+                               .state = state};
+  fields.encode(out_);
+}
+
+void CheckpointWriter::add(const CheckpointPartition& partition) {
+  ++partitions_count_;
+  std::vector<std::byte> state;
+  partition.state.encode(state);
+  const PartitionFields fields{.incarnation = partition.incarnation,
+                               .redo = kNoRedo,
+                               .start = partition.start,
+                               .durability = partition.durability,
+                               .directory = partition.directory,
+                               .bounds = partition.cached_bounds,
+                               .segments = partition.segments,
+                               .cached = partition.cached,
+                               .state = state};
+  fields.encode(out_);
 }
 
 void CheckpointWriter::add(StateKey key, ByteView value) {

@@ -71,6 +71,8 @@ class CheckpointWriter {
   /// `redo`: none if the segments have everything; it then counts from after `shown`.
   void add(const PartitionFiles& partition, std::optional<RoundSequence> redo, const std::optional<CachedMark>& cached,
            ByteView state);
+  /// One that lies in a checkpoint already and needs no round.
+  void add(const CheckpointPartition& partition);
   void add(StateKey key, ByteView value);
 
   RoundSequence redo_from(RoundSequence shown) const noexcept {

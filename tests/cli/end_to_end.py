@@ -310,6 +310,22 @@ class Lives(unittest.TestCase):
         self.assertEqual(node.end(), 0)
         self.assertTrue((pathlib.Path(self.directory.name) / "pyralog-data").is_dir())
 
+    def test_the_number_of_shards_may_change(self):
+        lines = "".join(f"{i}\n" for i in range(12))
+        for shards, ending in (("1", signal.SIGKILL), ("3", signal.SIGKILL), ("2", signal.SIGTERM)):
+            node = Node(self.directory.name, "--shards", shards)
+            self.execute_ok("produce", "kept", "--bootstrap", node.kafka, stdin=b"x\n")
+            log = f"of-{shards}"
+            self.execute_ok("log", "create", log, "--partitions", "4", "--bootstrap", node.kafka)
+            self.execute_ok("produce", log, "--bootstrap", node.kafka, stdin=lines.encode())
+            node.end(ending)
+        node = Node(self.directory.name)
+        self.assertEqual(self.execute_ok("consume", "kept", "--bootstrap", node.kafka), "x\nx\nx\n")
+        for log in ("of-1", "of-3", "of-2"):
+            found = self.execute_ok("consume", log, "--bootstrap", node.kafka).splitlines()
+            self.assertEqual(sorted(found, key=int), lines.splitlines(), log)
+        self.assertEqual(node.end(), 0)
+
     def test_a_directory_and_a_port_serve_one_node(self):
         node = Node(self.directory.name)
         with tempfile.TemporaryDirectory() as other:
