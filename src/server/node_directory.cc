@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 #include <toml++/toml.h>
 
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -132,7 +133,15 @@ io::Task<Result<>> NodeDirectory::found(std::optional<NodeId> node, std::uint32_
   }
   NodeIdentity identity{.node = node.value_or(NodeId(1)), .disk_uuid = random.uuid()};
   identity.division.shards = shards;
-  co_return co_await write(identity);
+  PYRALOG_CO_TRY(co_await write(identity));
+  // Its own name, and those of the directories above that may be as new.
+  for (std::filesystem::path level = path_; level.has_relative_path(); level = level.parent_path()) {
+    const std::filesystem::path above = level.parent_path();
+    auto synced = co_await disk_.sync_directory(above.empty() ? std::string(".") : above.string());
+    if (!synced.ok() && level == path_) co_return synced.error().with_context(path_);
+    if (!synced.ok()) break;  // one that we may not open is none that we made
+  }
+  co_return Result<>();
 }
 
 io::Task<Result<>> NodeDirectory::join_cluster(const Uuid& cluster_id) {
