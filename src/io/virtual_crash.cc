@@ -19,7 +19,7 @@ void VirtualDisk::crash(CrashMode mode) {
   }
   operations_.clear();
   locked_.clear();
-  crash_step_.reset();
+  crash_never();
   if (mode != CrashMode::kKill) lose_power(mode);
 }
 

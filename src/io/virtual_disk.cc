@@ -53,6 +53,10 @@ void VirtualDisk::note_step() {
   world_.crash(node_, crash_mode_);
 }
 
+void VirtualDisk::crash_after_write(std::string_view path, CrashMode mode) {
+  crash_after_.insert_or_assign(normal_path(path), mode);
+}
+
 void VirtualDisk::finish(std::uint64_t id) {
   const auto found = operations_.find(id);
   if (found == operations_.end()) return;  // the process died meanwhile
@@ -103,6 +107,11 @@ Result<> VirtualDisk::write(VirtualInode& inode, const std::string& path, std::u
   }
   account(inode, size_before);
   remember_write(inode, position, end, take_misdirection(path));
+  if (const auto planned = crash_after_.find(path); planned != crash_after_.end()) {
+    const CrashMode mode = planned->second;
+    crash_never();
+    world_.crash(node_, mode);
+  }
   return {};
 }
 

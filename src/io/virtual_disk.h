@@ -99,7 +99,9 @@ class VirtualDisk {
   std::uint64_t steps() const noexcept { return steps_; }
   /// Crashes the node when `steps()` becomes `step`.
   void crash_at_step(std::uint64_t step, CrashMode mode) { crash_step_ = step, crash_mode_ = mode; }
-  void crash_never() { crash_step_.reset(); }
+  void crash_never() { crash_step_.reset(), crash_after_.clear(); }
+  /// Crashes the node when the next write to the file is complete and nothing has synced it.
+  void crash_after_write(std::string_view path, CrashMode mode);
 
   // Direct access for tests, past all faults and without time.
   bool has(std::string_view path) const { return find(path) != nullptr; }
@@ -195,6 +197,7 @@ class VirtualDisk {
   std::uint64_t steps_ = 0;
   std::optional<std::uint64_t> crash_step_;
   CrashMode crash_mode_{};
+  std::map<std::string, CrashMode> crash_after_;  // by the path that is written
   std::map<std::uint64_t, DiskOperation*> operations_;  // under way, by start
   std::uint64_t operation_sequence_ = 0;
   std::set<std::string> locked_;

@@ -480,6 +480,22 @@ TEST_F(VirtualDiskTest, NamesBehaveAsOnAPosixFileSystem) {
   EXPECT_FALSE(world.run(*reactor, names.exists("a/b/f")).value());
 }
 
+TEST_F(VirtualDiskTest, ACrashCanComeBetweenAWriteAndItsSync) {
+  auto file = open("f");
+  write(*file, 0, "before");
+  disk().crash_after_write("/f", CrashMode::kKill);
+  const ByteView piece = as_bytes("middle");
+  EXPECT_TRUE(file->write_now(0, std::span(&piece, 1)).ok());
+  EXPECT_FALSE(reactor->alive());
+  EXPECT_EQ(text(disk().contents("f")), "middle");
+  EXPECT_EQ(text(disk().device_contents("f")), "");
+  file.reset();
+  reactor = &world.add_reactor(kNode, ShardId(0));
+  file = open("f");
+  write(*file, 0, "behind");
+  EXPECT_TRUE(reactor->alive());
+}
+
 TEST_F(VirtualDiskTest, SnapshotsBringBackAMoment) {
   auto file = open("f");
   write(*file, 0, "one");

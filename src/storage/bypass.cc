@@ -57,10 +57,11 @@ void Bypass::forget(Incarnation incarnation) {
 bool Bypass::plan(const Round::Touched& touched, Body& body) {
   const std::uint64_t block = context_.geometry().block_bytes;
   if (touched.data_bytes < context_.geometry().bypass_bytes_min) return false;
-  if (touched.has_change && !planted(Bug::kBodyBesideTruncation)) return false;
+  if (touched.has_change && !planted(Bug::kBodyBesideRemoval)) return false;
   body.partition = touched.partition;
   body.segment = touched.data_begin.segment;
-  body.begin = align_up(touched.data_begin.position, block);
+  body.begin = align_up(touched.data_begin.position,
+                        planted(Bug::kBodySharesOldBlock) ? context_.geometry().sector_bytes : block);
   body.end = align_down(touched.data_begin.position + touched.data_bytes, block);
   if (body.end <= body.begin) return false;
   const Segment* segment = touched.partition->find_segment(body.segment);

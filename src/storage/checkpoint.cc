@@ -176,8 +176,8 @@ std::vector<std::byte> CheckpointWriter::finish(std::uint64_t sequence, RoundSeq
   out_.insert(out_.end(), states_.begin(), states_.end());
   std::vector<std::byte> head;
   put_little(head, kMagic);
-  put_little(head, kVersion);
   put_little(head, std::uint32_t{0});
+  put_little(head, kVersion);
   put_little(head, std::uint64_t{out_.size()});
   put_little(head, sequence);
   put_little(head, shown.value);
@@ -203,7 +203,7 @@ Result<Checkpoint> Checkpoint::decode(ByteView file, const StoreOptions& expecte
   if (file.size() < kHeaderBytes) return ErrorCode::kTruncated;
   Checkpoint checkpoint;
   Uuid disk;
-  bool whole = take_little(bytes, magic) && take_little(bytes, version) && take_little(bytes, crc) &&
+  bool whole = take_little(bytes, magic) && take_little(bytes, crc) && take_little(bytes, version) &&
                take_little(bytes, length) && take_little(bytes, checkpoint.sequence) &&
                take_little(bytes, checkpoint.shown.value) && take_little(bytes, checkpoint.redo_from.value);
   std::memcpy(disk.bytes.data(), bytes.data(), disk.bytes.size());

@@ -21,8 +21,8 @@ namespace checkpoint_format {
 
 inline constexpr std::uint64_t kMagic = 0x314B434352525950;  // "PYRRCCK1" in file order
 inline constexpr std::uint32_t kVersion = 1;
-inline constexpr std::size_t kCrcAt = 12;
-inline constexpr std::size_t kCoveredAt = 16;
+inline constexpr std::size_t kCrcAt = 8;
+inline constexpr std::size_t kCoveredAt = 12;  ///< to the end; with the version, so that rot there is not taken for a release
 inline constexpr std::size_t kLengthAt = 16;
 inline constexpr std::size_t kHeaderBytes = 96;
 inline constexpr std::uint32_t kCleanStopFlag = 1;

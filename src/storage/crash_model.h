@@ -10,13 +10,34 @@
 #include "core/ids.h"
 #include "core/random.h"
 #include "core/slice.h"
+#include "io/virtual_disk.h"
 #include "record/format.h"
+#include "storage/file_names.h"
 #include "storage/shard_store.h"
 
 /// What a store must hold, for the crash simulation.
 namespace pyralog::storage::crash {
 
 using Bytes = std::vector<std::byte>;
+
+/// Everything small, so that files wrap, fill up and are cut off all the time.
+inline StoreGeometry shrunk_geometry() {
+  StoreGeometry geometry;
+  geometry.sector_bytes = 8;
+  geometry.block_bytes = 64;
+  geometry.journal_file_bytes = 4096;
+  geometry.journal_bytes_max = 5 * 4096;
+  geometry.round_bytes_max = 2048;
+  geometry.dirty_bytes_max = 8192;
+  geometry.pass_bytes_max = 300;
+  geometry.write_bytes_max = 100;
+  geometry.batch_copied_bytes_below = 120;
+  geometry.bypass_bytes_min = 400;
+  geometry.bypass_partitions_max = 2;
+  geometry.clean_journal_bytes_min = 6000;
+  geometry.tail_cache_bytes_max = 1000;
+  return geometry;
+}
 
 struct ModelPartition {
   Offset start;
@@ -64,6 +85,39 @@ struct Model {
   }
 };
 
+/// What the store says that it holds. A hole in a log shows as a segment that is too short.
+inline Model read_model(ShardStore& store, const io::VirtualDisk& disk) {
+  Model model;
+  std::vector<StoredPart> parts;
+  for (PartitionFiles* partition : store.partitions()) {
+    ModelPartition& into = model.partitions[partition->incarnation()];
+    into.start = partition->start();
+    into.end = partition->log_end();
+    for (const Segment& segment : partition->segments()) {
+      if (segment.end == 0) continue;
+      Bytes& bytes = into.segments[segment.base];
+      partition->locate(segment.base, 0, UINT64_MAX, parts);
+      const std::string path =
+          file_path(store.options().data_directory + "/" + partition->directory(), segment.base, FileKind::kLog);
+      const Bytes file = disk.has(path) ? disk.contents(path) : Bytes();
+      for (const StoredPart& part : parts) {
+        const ByteView from = part.slice.empty() ? ByteView(file) : part.slice.view();
+        const std::uint64_t begin = part.slice.empty() ? part.position : 0;
+        if (begin + part.bytes > from.size()) break;
+        bytes.insert(bytes.end(), from.begin() + static_cast<std::ptrdiff_t>(begin),
+                     from.begin() + static_cast<std::ptrdiff_t>(begin + part.bytes));
+      }
+    }
+  }
+  for (std::uint64_t owner = 1; owner < 3; ++owner) {
+    for (const StateKey key : store.state_keys(Incarnation(owner))) {
+      const Slice value = store.state(key);
+      model.states[key] = Bytes(value.data(), value.data() + value.size());
+    }
+  }
+  return model;
+}
+
 /// What may be found after a crash: the model after each issued operation, with the journal round that holds it.
 class History {
  public:
@@ -98,26 +152,31 @@ class History {
   std::vector<Entry> entries_;
 };
 
-/// A batch as far as a store looks at it: a valid header over `payload_bytes` of noise.
-inline Slice make_noise_batch(Random& random, Offset base, std::int32_t records, std::size_t payload_bytes,
-                              std::int32_t epoch) {
+/// A batch as far as a store looks at it: a valid header over any payload.
+inline Slice make_batch_of(ByteView payload, Offset base, std::int32_t records) {
   using namespace record::format;
-  Slice batch = Slice::allocate(kHeaderBytes + payload_bytes);
-  batch = batch.part(0, kHeaderBytes + payload_bytes);
+  Slice batch = Slice::allocate(kHeaderBytes + payload.size());
+  batch = batch.part(0, kHeaderBytes + payload.size());
   std::byte* to = batch.mutable_data();
   std::fill_n(to, kHeaderBytes, std::byte{0});
   store_big(to + kBaseOffsetAt, base.value);
   store_big(to + kBatchLengthAt, static_cast<std::int32_t>(batch.size() - kLengthOverheadBytes));
-  store_big(to + kLeaderEpochAt, epoch);
+  store_big(to + kLeaderEpochAt, std::int32_t{1});
   store_big(to + kMagicAt, kMagic);
   store_big(to + kLastOffsetDeltaAt, records - 1);
   store_big(to + kProducerIdAt, std::int64_t{-1});
   store_big(to + kProducerEpochAt, std::int16_t{-1});
   store_big(to + kBaseSequenceAt, std::int32_t{-1});
   store_big(to + kRecordsCountAt, records);
-  for (std::size_t i = 0; i < payload_bytes; ++i) to[kHeaderBytes + i] = static_cast<std::byte>(random.next());
+  std::copy(payload.begin(), payload.end(), to + kHeaderBytes);
   store_big(to + kCrcAt, crc32c(batch.view().subspan(kAttributesAt)));
   return batch;
+}
+
+inline Bytes make_noise(Random& random, std::size_t bytes) {
+  Bytes noise(bytes);
+  for (std::byte& byte : noise) byte = static_cast<std::byte>(random.next());
+  return noise;
 }
 
 }  // namespace pyralog::storage::crash

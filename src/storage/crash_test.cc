@@ -9,15 +9,23 @@ namespace pyralog::storage::crash {
 namespace {
 
 TEST(StoreCrashes, RunsReachTheRarePaths) {
-  std::uint64_t bypassed_bytes = 0, images = 0;
-  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
-    Simulation simulation(seed);
-    EXPECT_TRUE(simulation.run()) << simulation.error;
-    bypassed_bytes += simulation.bypassed_bytes;
-    images += simulation.images;
+  Coverage all;
+  for (std::uint64_t seed = 1; seed <= 10 * kEmphases; ++seed) {
+    Simulation simulation(seed, static_cast<Emphasis>(seed % kEmphases));
+    EXPECT_TRUE(simulation.run()) << "seed " << seed << ": " << simulation.error;
+    all.bypassed_bytes += simulation.coverage.bypassed_bytes;
+    all.images += simulation.coverage.images;
+    all.stopped_by_syncs += simulation.coverage.stopped_by_syncs;
+    all.rot_named += simulation.coverage.rot_named;
+    all.rot_survived += simulation.coverage.rot_survived;
+    all.forged += simulation.coverage.forged;
   }
-  EXPECT_GT(bypassed_bytes, 1000u);
-  EXPECT_GT(images, 20u);
+  EXPECT_GT(all.bypassed_bytes, 1000u);
+  EXPECT_GT(all.images, 20u);
+  EXPECT_GT(all.stopped_by_syncs, 10u);
+  EXPECT_GT(all.rot_named, 20u);
+  EXPECT_GT(all.rot_survived, 20u);
+  EXPECT_GT(all.forged, 5u);
 }
 
 bool survives(std::uint64_t seed) {

@@ -5,6 +5,7 @@
 #include "io/sync.h"
 #include "io/task_scope.h"
 #include "record/batch_view.h"
+#include "storage/crash_faults.h"
 #include "storage/crash_model.h"
 #include "storage/shard_store.h"
 
@@ -13,12 +14,19 @@ namespace pyralog::storage::crash {
 /// Random operations on a store, each recorded in a history at the moment at which the store takes it.
 class Workload {
  public:
-  Workload(Random& random, History& history) : random_(random), history_(history) {}
+  Workload(Random& random, History& history, io::VirtualDisk& disk, Emphasis emphasis, const RoundBounds& bounds)
+      : random_(random), history_(history), disk_(disk), emphasis_(emphasis), forger_(bounds) {}
 
   io::Task<> operate(ShardStore& store) {
     const std::uint64_t choice = random_.below(100);
     PartitionFiles* partition = pick(store);
-    if (partition == nullptr || (choice < 3 && store.partitions().size() < kPartitionsMax)) {
+    if (partition != nullptr && emphasis_ == Emphasis::kForgery && random_.chance(1, 12)) {
+      co_await forge(store, *partition);
+    } else if (partition != nullptr && emphasis_ == Emphasis::kRemovals && random_.chance(1, 20)) {
+      co_await remove_behind_run(store, *partition);
+    } else if (partition != nullptr && emphasis_ == Emphasis::kBypass && random_.chance(1, 15)) {
+      co_await crash_in_run(store, *partition);
+    } else if (partition == nullptr || (choice < 3 && store.partitions().size() < kPartitionsMax)) {
       co_await create(store);
     } else if (choice < 70) {
       append(store, *partition);
@@ -38,6 +46,8 @@ class Workload {
     io::AbortSource never;  // in the frame, which a crash leaves alone
     if (!store.accepting()) co_await store.wait_accepting(never);
   }
+
+  std::uint64_t forged = 0;  ///< rounds sent as payload
 
  private:
   static constexpr std::uint64_t kPartitionsMax = 4;
@@ -62,23 +72,64 @@ class Workload {
 
   void append(ShardStore& store, PartitionFiles& partition) {
     // Some bursts are large enough for the bypass.
-    const std::uint64_t burst = random_.chance(1, 6) ? random_.between(3, 9) : 1;
+    const bool large = emphasis_ == Emphasis::kBypass && random_.chance(1, 2);
+    const std::uint64_t burst = large || random_.chance(1, 6) ? random_.between(3, 9) : 1;
     for (std::uint64_t i = 0; i < burst; ++i) {
-      const std::size_t payload = random_.chance(1, 4) ? random_.between(100, 250) : random_.between(0, 40);
-      const auto records = static_cast<std::int32_t>(random_.between(1, 3));
-      const Slice batch = make_noise_batch(random_, partition.log_end(), records, payload, 1);
-      if (partition.active().end + batch.size() > kSegmentBytes) store.roll(partition);
-      const Offset base = partition.active().base;
-      const auto header = record::BatchView::parse(batch.view()).value();
-      const auto round = store.append(partition, batch, header);
-      if (!round.ok()) return;
-      Model model = history_.newest();
-      ModelPartition& into = model.partitions[partition.incarnation()];
-      into.end = header.end_offset();
-      Bytes& bytes = into.segments[base];
-      bytes.insert(bytes.end(), batch.data(), batch.data() + batch.size());
-      history_.push(*round, *round, std::move(model));
+      const std::size_t payload = large || random_.chance(1, 4) ? random_.between(100, 250) : random_.between(0, 40);
+      if (!append_batch(store, partition, make_noise(random_, payload))) return;
     }
+  }
+
+  bool append_batch(ShardStore& store, PartitionFiles& partition, const Bytes& payload) {
+    const Slice batch = make_batch_of(payload, partition.log_end(), static_cast<std::int32_t>(random_.between(1, 3)));
+    if (partition.active().end + batch.size() > kSegmentBytes) store.roll(partition);
+    const Offset base = partition.active().base;
+    const auto header = record::BatchView::parse(batch.view()).value();
+    const auto round = store.append(partition, batch, header);
+    if (!round.ok()) return false;
+    Model model = history_.newest();
+    ModelPartition& into = model.partitions[partition.incarnation()];
+    into.end = header.end_offset();
+    Bytes& bytes = into.segments[base];
+    bytes.insert(bytes.end(), batch.data(), batch.data() + batch.size());
+    history_.push(*round, *round, std::move(model));
+    return true;
+  }
+
+  /// Sends a round as payload when it can be foretold where that will lie, and pulls the plug on it.
+  io::Task<> forge(ShardStore& store, PartitionFiles& partition) {
+    if (!(co_await store.wait_synced(history_.newest_round())).ok()) co_return;
+    const auto forgery = forger_.make(disk_, random_);
+    if (!forgery.has_value()) co_return;
+    ++forged;
+    disk_.crash_after_write(forgery->path, io::CrashMode::kPowerLossDestroyingBlocks);
+    if (append_batch(store, partition, forgery->payload)) (void)co_await store.wait_synced(history_.newest_round());
+  }
+
+  /// Three batches that are enough for the bypass and fit twice into a segment.
+  void append_run(ShardStore& store, PartitionFiles& partition) {
+    for (int i = 0; i < 3; ++i) (void)append_batch(store, partition, make_noise(random_, random_.between(120, 160)));
+  }
+
+  /// Two large runs, the second one in the same round as the partition's removal.
+  io::Task<> remove_behind_run(ShardStore& store, PartitionFiles& partition) {
+    store.roll(partition);
+    append_run(store, partition);
+    if (!(co_await store.wait_synced(history_.newest_round())).ok()) co_return;
+    append_run(store, partition);
+    co_await remove(store, partition);
+  }
+
+  /// Two large runs, the second one behind clean bytes; and no power while that is being written.
+  io::Task<> crash_in_run(ShardStore& store, PartitionFiles& partition) {
+    store.roll(partition);
+    append_run(store, partition);
+    io::AbortSource never;
+    (void)co_await io::sleep_for(std::chrono::seconds(15), never);
+    const auto mode = random_.chance(1, 2) ? io::CrashMode::kPowerLoss : io::CrashMode::kPowerLossDestroyingBlocks;
+    disk_.crash_at_step(disk_.steps() + random_.between(1, 12), mode);
+    append_run(store, partition);
+    (void)co_await store.wait_synced(history_.newest_round());
   }
 
   void put_state(ShardStore& store) {
@@ -186,6 +237,9 @@ class Workload {
 
   Random& random_;
   History& history_;
+  io::VirtualDisk& disk_;
+  Emphasis emphasis_;
+  Forger forger_;
   std::uint64_t next_incarnation_ = 10;
 };
 

@@ -139,7 +139,12 @@ io::Task<Result<>> Journal::write(Round& round) {
       bytes_written_ - milestones_.back().bytes >= geometry_.journal_file_bytes / kMilestonesPerFile) {
     milestones_.push_back({round.sequence(), bytes_written_});
   }
-  PYRALOG_CO_TRY(co_await file.file->write_and_sync(position, std::move(pieces)));
+  const Result<> written = co_await file.file->write_and_sync(position, std::move(pieces));
+  if (!written.ok() && planted(Bug::kFailedSyncRetried)) {
+    PYRALOG_CO_TRY(co_await file.file->sync());
+  } else {
+    PYRALOG_CO_TRY(written);
+  }
   bytes_written_ += file.end - position + round.length();
   file.end += round.length();
   file.last = round.sequence();
@@ -151,7 +156,7 @@ void Journal::recycle(RoundSequence redo_from) {
   for (const auto& file : files_) {
     if (file->is_free() || file.get() == current_ || file->last >= redo_from) continue;
     // The file that takes over from this one must be durably known first: recovery starts at the header of one of them.
-    if (file->last >= synced_ && !planted(Bug::kLastFileRecycled)) continue;
+    if (file->last >= synced_) continue;
     file->first = RoundSequence(0);
     file->end = 0;
   }

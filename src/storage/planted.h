@@ -3,36 +3,35 @@
 #include <cstdint>
 
 /// Bugs to plant, so that the crash simulation can be shown to catch them (storage.md §9). They exist only in the program
-/// `storage_planted_bugs`; everywhere else `planted` is a constant and leaves no code.
+/// `storage_planted_bugs`; everywhere else `planted` is a constant and leaves no code. README.md says
+/// which of storage.md's list are no bugs here.
 namespace pyralog::storage {
 
 enum class Bug : std::uint8_t {
   kNone,
   kNoImage,
   kAcknowledgeBeforeSync,
+  kFailedSyncRetried,
   kRecycleBeforeCheckpoint,
   kSingleCheckpoint,
   kNoEmptyRound,
   kJournalNotSyncedFirst,
   kCheckpointNotSyncedFirst,
   kReadThroughCache,
+  kTailTakenForTorn,
   kRedoFromTooHigh,
-  kOneRedoForAll,
   kRedoIgnoresRoundInFlight,
   kLastBlockNotRestored,
   kBodySharesOldBlock,
   kBodyNotSynced,
   kBodyNotVerified,
   kSupersededBodyVerified,
+  kBodyBesideRemoval,
   kNoDirectorySync,
   kSaltReused,
   kOneHeaderCopy,
   kRestBeforeSuccessor,
-  kCleaningMidReplay,
-  kTruncationNotSynced,
   kPassOverlapsTruncation,
-  kBodyBesideTruncation,
-  kLastFileRecycled,
   kUnsyncedRoundCleaned,
 };
 

@@ -64,7 +64,6 @@ Replay::Replay(Checkpoint checkpoint, std::uint64_t block_bytes)
     Partition partition;
     partition.state_at = {base.segments.back().base, base.segments.back().end};
     partition.base = std::move(base);
-    if (planted(Bug::kOneRedoForAll)) partition.base.redo = checkpoint.redo_from;
     if (partition.base.redo <= shown_ && !planted(Bug::kLastBlockNotRestored)) {
       // The cleaner may have been rewriting the block in which the clean bytes end, so its start is taken from the journal.
       for (Segment& segment : partition.base.segments) {
