@@ -82,7 +82,8 @@ enum class RoundKind : std::uint8_t {
   kImage = 2,     ///< the acknowledged start of the block that the following DATA continues
   kBody = 3,      ///< bytes of a log that lie in the segment itself; the CRC is theirs
   kTruncate = 4,  ///< the log ends at offset `value`, place `at`
-  kStart = 5,     ///< the log starts at offset `value`; segments below `at.segment` are gone
+  kStart = 5,     ///< the log starts at offset `value`; segments below `at.segment` are gone; its state, with what
+                  ///< the gone batches left in it
   kCreate = 6,    ///< the partition exists, starting at offset `value`; or, if it does, its class changed
   kDelete = 7,
   kState = 8,  ///< the value of key (incarnation, at.position); no payload: none

@@ -45,6 +45,12 @@ void LogState::trim(Offset start) {
   begin_segment(start);
 }
 
+void LogState::drop_front(Offset start, Offset first_segment) {
+  trim(start);
+  if (segment_base_ < first_segment) begin_segment(first_segment);
+  if (snapshot_.has_value() && *snapshot_ < first_segment) snapshot_.reset();
+}
+
 void LogState::begin_segment(Offset base) {
   segment_base_ = base;
   segment_peak_ = {};
@@ -60,6 +66,11 @@ void LogState::set_snapshot(Offset offset, std::uint64_t bytes_covered) {
 void LogState::set_producers(ProducerTable producers) {
   producers_ = std::move(producers);
   producers_known_ = true;
+}
+
+void LogState::forget_producers() {
+  producers_.clear();
+  producers_known_ = false;
 }
 
 void LogState::set_segment_peak(const TimestampPeak& peak) {

@@ -66,6 +66,10 @@ class LogState {
   /// Records below `start` are gone. A start beyond the log's end moves the end there: the log is empty.
   void trim(Offset start);
 
+  /// The same, and segments below the one at `first_segment` are gone too. A snapshot below that is no longer relied upon:
+  /// what producers wrote between them cannot be read again.
+  void drop_front(Offset start, Offset first_segment);
+
   /// A segment begins at the log's end, which nothing has been appended to yet.
   void begin_segment(Offset base);
 
@@ -78,6 +82,8 @@ class LogState {
   /// What the log's owner found out: producers rebuilt from snapshot and log, the segment's peak from its time index.
   void set_producers(ProducerTable producers);
   void set_segment_peak(const TimestampPeak& peak);
+  /// The owner is to find the producers out again.
+  void forget_producers();
   std::size_t expire_producers(WallTime before) { return producers_.expire(before); }
 
   /// Appends the state to `out` (log_format.md): some 80 bytes, 12 per epoch, up to kProducerBytesInlineMax of producers.

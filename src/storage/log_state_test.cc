@@ -122,6 +122,19 @@ TEST(LogState, ProducersThatMayHaveGoneOnUnseenAreForgotten) {
   EXPECT_TRUE(state.producers().empty());
 }
 
+TEST(LogState, ASnapshotBelowTheFirstSegmentThatStaysIsForgotten) {
+  LogState state = with_producers(3);
+  state.set_snapshot(Offset(1), 0);
+  LogState same = state;
+  same.drop_front(Offset(1), Offset(1));
+  EXPECT_EQ(same.snapshot(), Offset(1));
+  EXPECT_EQ(same.segment_base(), Offset(1));
+  state.drop_front(state.log_end(), state.log_end());
+  EXPECT_EQ(state.snapshot(), std::nullopt);
+  EXPECT_EQ(state.segment_base(), state.log_end());
+  EXPECT_EQ(state.producers().size(), 3u);
+}
+
 TEST(LogState, FewProducersAreStoredWithIt) {
   LogState state = with_producers(3);
   state.set_snapshot(Offset(4), state.bytes_since_snapshot());

@@ -308,6 +308,35 @@ TEST(PartitionLog, DeletesRecordsForGood) {
   EXPECT_EQ(world.append_synced({}).base, Offset(20));
 }
 
+/// A retry must not become a second record because what it repeats was deleted meanwhile.
+TEST(PartitionLog, DeletionForgetsNoProducersThroughACrash) {
+  for (const int producers : {2, 100}) {
+    for (const bool settles : {false, true}) {
+      LogSettings settings;
+      settings.segment_bytes = 20'000;
+      LogWorld world(28, settings);
+      for (int sequence = 0; sequence < 2; ++sequence) {
+        for (int id = 0; id < producers; ++id) {
+          world.append_synced({.value_bytes = 4000, .producer = id, .sequence = sequence});
+        }
+      }
+      world.roll();
+      // In one case the checkpoint knows the batches, in the other only the journal does.
+      world.node.world.run_for(settles ? Duration(std::chrono::seconds(30)) : Duration(std::chrono::milliseconds(50)));
+      EXPECT_EQ(world.run(world.log().delete_records(Offset(2 * producers))).value(), Offset(2 * producers));
+      ASSERT_EQ(world.log().files().segments().size(), 1u);
+      world.crash(CrashMode::kPowerLoss);
+      EXPECT_EQ(world.log().log_end(), Offset(2 * producers));
+      for (int id = 0; id < producers; ++id) {
+        const auto retried = world.append({.value_bytes = 4000, .producer = id, .sequence = 1});
+        ASSERT_TRUE(retried.ok()) << retried.error().to_string();
+        EXPECT_TRUE(retried->is_duplicate) << producers << " producers, settled: " << settles << ", id " << id;
+        EXPECT_EQ(retried->base, Offset(producers + id));
+      }
+    }
+  }
+}
+
 TEST(PartitionLog, RetentionBySizeAndByTimeOfQuietLogs) {
   LogSettings settings;
   settings.segment_bytes = 5000;

@@ -76,7 +76,7 @@ io::Task<Result<>> PartitionLog::write_snapshot(ProducerSnapshot snapshot) {
   const std::vector<std::byte> bytes = snapshot.encode();
   io::Disk& disk = io::Reactor::current().disk();
   io::OpenOptions options{.access = io::Access::kReadWrite, .existence = io::Existence::kMayCreate};
-  PYRALOG_CO_TRY(co_await disk.make_directories(directory_path()));
+  PYRALOG_CO_TRY(co_await shard_.store.make_directory(files_));
   std::string path = file_path(directory_path(), snapshot.offset, FileKind::kSnapshot);
   PYRALOG_CO_ASSIGN(const auto file, co_await disk.open(std::move(path), options));
   PYRALOG_CO_TRY(co_await file->truncate(0));
@@ -103,13 +103,16 @@ io::Task<Result<std::vector<Offset>>> PartitionLog::list_snapshots() {
 io::Task<Result<std::optional<ProducerSnapshot>>> PartitionLog::usable_snapshot() {
   PYRALOG_CO_ASSIGN(std::vector<Offset> offsets, co_await list_snapshots());
   for (const Offset offset : std::views::reverse(offsets)) {
-    // Below the log's start nothing can be compared any more, and batches after the snapshot may be gone.
-    if (offset > log_end() || offset <= start()) continue;
+    // Batches after the snapshot must all be there still.
+    if (offset > log_end() || offset < files_.segments().front().base) continue;
     const auto bytes = co_await read_whole(file_path(directory_path(), offset, FileKind::kSnapshot));
     if (!bytes.ok()) continue;
     auto snapshot = ProducerSnapshot::decode(*bytes);
     if (!snapshot.ok() || snapshot->offset != offset) continue;
-    if (files_.state().epochs().epoch_at(offset - OffsetDelta(1)) != snapshot->epoch) continue;
+    // One that the log's state names is of this very log. Others must agree with it on the record before.
+    const bool is_named = files_.state().snapshot() == offset;
+    const bool agrees = offset > start() && files_.state().epochs().epoch_at(offset - OffsetDelta(1)) == snapshot->epoch;
+    if (!is_named && !agrees) continue;
     co_return std::optional(std::move(*snapshot));
   }
   co_return std::optional<ProducerSnapshot>();

@@ -58,6 +58,19 @@ std::vector<std::byte> encode_create(const std::string& directory, DurabilityCla
   return out;
 }
 
+std::vector<std::byte> encode_start(LogState state, Offset start, Offset first_segment) {
+  // More producers than this have a snapshot, or are found in the log again.
+  constexpr std::size_t kStateBytesMax = 64u << 10;
+  state.drop_front(start, first_segment);
+  std::vector<std::byte> out;
+  state.encode(out);
+  if (out.size() <= kStateBytesMax) return out;
+  out.clear();
+  state.forget_producers();
+  state.encode(out);
+  return out;
+}
+
 Replay::Replay(Checkpoint checkpoint, std::uint64_t block_bytes)
     : block_bytes_(block_bytes), shown_(checkpoint.shown), states_(std::move(checkpoint.states)) {
   for (CheckpointPartition& base : checkpoint.partitions) {
@@ -115,7 +128,7 @@ Result<> Replay::apply_one(const Descriptor& descriptor, ByteView payload) {
     case RoundKind::kTruncate:
       return is_new || round >= partition.base.redo ? apply_truncate(partition, descriptor) : Result<>();
     case RoundKind::kStart:
-      return is_new ? apply_start(partition, descriptor) : Result<>();
+      return is_new ? apply_start(partition, descriptor, payload) : Result<>();
     case RoundKind::kDelete:
       if (is_new) partitions_.erase(found);
       return {};
@@ -204,7 +217,7 @@ Result<> Replay::apply_truncate(Partition& partition, const Descriptor& descript
   return {};
 }
 
-Result<> Replay::apply_start(Partition& partition, const Descriptor& descriptor) {
+Result<> Replay::apply_start(Partition& partition, const Descriptor& descriptor, ByteView payload) {
   auto& segments = partition.base.segments;
   const Offset start(descriptor.value);
   std::erase_if(segments, [&](const Segment& segment) { return segment.base < descriptor.at.segment; });
@@ -212,14 +225,16 @@ Result<> Replay::apply_start(Partition& partition, const Descriptor& descriptor)
   if (segments.front().base != descriptor.at.segment || start < partition.base.start) {
     return contradiction(descriptor, "a start without its segment");
   }
+  auto state = LogState::decode(payload);
+  if (!state.ok() || !payload.empty() || state->log_end() < start || state->segment_base() < segments.back().base) {
+    return contradiction(descriptor, "malformed state");
+  }
+  // A segment that was begun and has no batch yet.
+  if (state->segment_base() > segments.back().base) segments.push_back(Segment{.base = state->segment_base()});
   partition.base.start = start;
-  const LogPosition front{descriptor.at.segment, 0};
+  partition.base.state = std::move(*state);
+  partition.state_at = partition.end();
   cut_ranges(partition, partition.end());
-  partition.state_at = std::max(partition.state_at, front);
-  // The state lacks the batches that are applied when their bytes are loaded. So only where the log begins anew does it
-  // follow the start now; elsewhere that would take the start for the log's end.
-  const bool begins_anew = start == descriptor.at.segment && segments.size() == 1 && segments.front().end == 0;
-  if (begins_anew) partition.base.state.trim(start);
   return {};
 }
 

@@ -80,7 +80,7 @@ class Replay {
   void put_range(Partition& partition, const Descriptor& descriptor);
   void cut_ranges(Partition& partition, LogPosition at);
   Result<> apply_truncate(Partition& partition, const Descriptor& descriptor);
-  Result<> apply_start(Partition& partition, const Descriptor& descriptor);
+  Result<> apply_start(Partition& partition, const Descriptor& descriptor, ByteView payload);
   Result<> apply_create(const Descriptor& descriptor, ByteView payload);
   void lower_clean(Partition& partition, LogPosition at);
   Result<ReplayedPartition> finish_one(Partition partition);
@@ -94,5 +94,9 @@ class Replay {
 
 /// The payload of a CREATE: durability class, cached bounds, directory.
 std::vector<std::byte> encode_create(const std::string& directory, DurabilityClass durability, const CachedBounds& bounds);
+
+/// The payload of a START: the log's state behind it. The batches that the start removes may be nowhere else by the time of
+/// a recovery, and what they say of producers and epochs outlives them.
+std::vector<std::byte> encode_start(LogState state, Offset start, Offset first_segment);
 
 }  // namespace pyralog::storage

@@ -16,6 +16,8 @@ class SegmentFiles {
   explicit SegmentFiles(StoreContext& context) : context_(context) {}
 
   std::string path(const PartitionFiles& partition, Offset base) const;
+  /// A partition's directory, created when missing, its name and those above it durable.
+  io::Task<Result<>> make_directory(std::string directory);
   /// The segment's file, created when missing, its name durable. kNotFound: the segment was dropped meanwhile.
   io::Task<Result<SharedFile>> open(PartitionFiles& partition, Offset base);
 
@@ -25,8 +27,6 @@ class SegmentFiles {
   io::Task<Result<>> remove_directory(std::string directory);
 
  private:
-  io::Task<Result<>> make_directory(std::string directory);
-
   StoreContext& context_;
   std::set<std::string> durable_directories_;
 };

@@ -98,6 +98,10 @@ io::Task<Result<>> ShardStore::remove(Incarnation incarnation) {
   co_return co_await parts.segments.remove_directory(owner->directory());
 }
 
+io::Task<Result<>> ShardStore::make_directory(const PartitionFiles& partition) {
+  co_return co_await parts_->segments.make_directory(partition.directory());
+}
+
 Result<RoundSequence> ShardStore::append(PartitionFiles& partition, Slice batch, const record::BatchHeader& header) {
   Parts& parts = *parts_;
   PYRALOG_TRY(parts.serving());
@@ -156,11 +160,12 @@ io::Task<Result<>> ShardStore::set_start(PartitionFiles& partition, Offset start
   PartitionLedger ledger = parts.context.ledger(partition);
   const Descriptor descriptor{.kind = RoundKind::kStart, .incarnation = partition.incarnation(),
                               .at = {first_segment, 0}, .value = start.value};
-  const RoundSequence round = parts.committer.add(descriptor, {}, &partition);
+  const std::vector<std::byte> payload = encode_start(partition.state(), start, first_segment);
+  const RoundSequence round = parts.committer.add(descriptor, payload, &partition);
   std::vector<Offset> gone;
   parts.context.tracked(partition, [&] { gone = ledger.drop_front(first_segment); });
   ledger.set_start(start);
-  partition.state().trim(start);
+  partition.state().drop_front(start, first_segment);
   parts.committer.note_end(partition);
   const Result<> synced = co_await parts.committer.wait_synced(round);
   parts.cleaner.thaw(partition);

@@ -107,6 +107,9 @@ class ShardStore {
   /// Durably forgets the partition, then removes its files and its directory. No call on it may be under way.
   io::Task<Result<>> remove(Incarnation incarnation);
 
+  /// Makes the partition's directory, its name durable, for files of its owner beside the segments.
+  io::Task<Result<>> make_directory(const PartitionFiles& partition);
+
   /// Adds one whole batch at the log's end, in the active segment (the caller has rolled if it should not go there).
   /// Durable class: returns the round to wait for. Cached class: round 0. `batch` keeps its chunk until it is in a segment.
   /// kNoSpace, kIo, kClosed; then nothing happened.
