@@ -28,3 +28,16 @@ option(PYRALOG_FUZZ "Build *_fuzz.cc as libFuzzer programs" OFF)
 if(PYRALOG_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
+
+# Half of a source's compile time goes into the standard library's headers.
+option(PYRALOG_PCH "Precompile the standard library's headers" ON)
+if(PYRALOG_PCH AND CMAKE_CXX_COMPILER_LAUNCHER MATCHES "ccache")
+  # ccache believes in a precompiled header only if it may ignore what the compiler does not tell it of.
+  add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ccache)
+endif()
+function(pyralog_precompile TARGET)
+  if(PYRALOG_PCH)
+    target_precompile_headers(${TARGET} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/precompiled.h ${ARGN})
+  endif()
+endfunction()

@@ -31,10 +31,12 @@ function(pyralog_component NAME)
     target_link_libraries(pyralog_${NAME} PUBLIC pyralog_${dependency})
   endforeach()
   target_link_libraries(pyralog_${NAME} PUBLIC ${ARG_LIBRARIES})
+  pyralog_precompile(pyralog_${NAME})
 
   if(tests)
     add_executable(${NAME}_tests ${tests})
     target_link_libraries(${NAME}_tests PRIVATE pyralog_${NAME} GTest::gtest_main)
+    pyralog_precompile(${NAME}_tests <gtest/gtest.h>)
     target_compile_definitions(${NAME}_tests PRIVATE
       PYRALOG_TESTDATA="${CMAKE_CURRENT_SOURCE_DIR}/testdata")
     add_test(NAME ${NAME} COMMAND ${NAME}_tests)
