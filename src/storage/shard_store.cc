@@ -90,9 +90,14 @@ io::Task<Result<>> ShardStore::remove(Incarnation incarnation) {
   parts.cleaner.forget(partition);
   parts.context.tracked(partition, [&] { parts.context.ledger(partition).drop_memory(); });
   // Rounds under way still know it, so it lives until this round is durable.
-  const std::unique_ptr<PartitionFiles> owner = std::move(parts.context.partitions.at(incarnation));
+  std::unique_ptr<PartitionFiles> owner = std::move(parts.context.partitions.at(incarnation));
   parts.context.partitions.erase(incarnation);
-  PYRALOG_CO_TRY(co_await parts.committer.wait_synced(round));
+  const Result<> synced = co_await parts.committer.wait_synced(round);
+  if (!synced.ok()) {
+    // The store has failed, and yet a round that is being written will look at it once more.
+    parts.removed_in_failure.push_back(std::move(owner));
+    co_return synced;
+  }
   parts.bypass.forget(incarnation);
   parts.context.files.forget_partition(incarnation);
   co_return co_await parts.segments.remove_directory(owner->directory());

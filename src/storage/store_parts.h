@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "storage/checkpointer.h"
 #include "storage/cleaner.h"
@@ -45,6 +46,7 @@ struct ShardStore::Parts {
   io::TaskScope committing;   ///< closed first, so that everything collected is written
   io::TaskScope background;
   bool closing = false;
+  std::vector<std::unique_ptr<PartitionFiles>> removed_in_failure;
 
   /// kClosed, or why the store failed.
   Result<> serving() const;
