@@ -10,6 +10,9 @@
 namespace pyralog::storage {
 namespace {
 
+// A batch of any size that may be set fits into a round, with header, image and padding.
+static_assert(limits::kBatchBytesMax + 16 * limits::kBlockBytes <= limits::kRoundBytesMax);
+
 constexpr Duration kFullDiskDelay = std::chrono::seconds(1);
 
 io::Task<> store_result(io::Task<Result<>> task, Result<>& into) { into = co_await std::move(task); }
@@ -210,12 +213,21 @@ io::Task<Result<>> Committer::make_room(const Round& round) {
   }
 }
 
+io::Task<Result<>> Committer::write_body(const Bypass::Body& body) {
+  for (;;) {
+    const Result<> written = co_await bypass_.write(body);
+    if (written.ok() || written.error().code() != ErrorCode::kNoSpace || context_.failure.has_value()) co_return written;
+    // A full disk is no failed one: all of the body is in memory, and all of it is written again.
+    if ((co_await io::sleep_for(kFullDiskDelay, *stopping_)) == io::WaitOutcome::kAborted) co_return written;
+  }
+}
+
 io::Task<Result<>> Committer::write(Round& round, const std::vector<Bypass::Body>& bodies) {
   if (bodies.empty()) co_return co_await journal_.write(round);
   std::vector<Result<>> results(bodies.size() + 1);
   std::vector<io::Task<>> tasks;
   tasks.push_back(store_result(journal_.write(round), results.back()));
-  for (std::size_t i = 0; i < bodies.size(); ++i) tasks.push_back(store_result(bypass_.write(bodies[i]), results[i]));
+  for (std::size_t i = 0; i < bodies.size(); ++i) tasks.push_back(store_result(write_body(bodies[i]), results[i]));
   co_await io::when_all(std::move(tasks));
   for (const Result<>& result : results) PYRALOG_CO_TRY(result);
   co_return Result<>();

@@ -70,6 +70,7 @@ class Committer {
   io::Task<Result<>> commit();
   io::Task<Result<>> make_room(const Round& round);
   io::Task<Result<>> write(Round& round, const std::vector<Bypass::Body>& bodies);
+  io::Task<Result<>> write_body(const Bypass::Body& body);
   void complete(Round& round, const std::vector<Bypass::Body>& bodies);
   Round* find(RoundSequence round) noexcept;
 

@@ -149,6 +149,29 @@ TEST(ShardStore, KeepsStates) {
   node.close();
 }
 
+TEST(ShardStore, ABodyWaitsForSpaceOnAFullDisk) {
+  StoreGeometry geometry;
+  geometry.journal_file_bytes = 4u << 20;
+  StoreWorld node(10, geometry);
+  node.open();
+  PartitionFiles& partition = node.create();
+  node.sync(node.append(partition, 1, 500'000));  // opens the segment for the next one
+  node.world.run_for(std::chrono::seconds(10));
+  node.disk().options().capacity_bytes = node.disk().used_bytes();
+  const RoundSequence round = node.append(partition, 1, 500'000);
+  node.world.run_for(std::chrono::seconds(10));
+  EXPECT_GT(node.disk().faults().writes_refused_full, 1u);
+  EXPECT_LT(node.store->synced(), round);
+  ASSERT_FALSE(node.store->failure().has_value());
+  node.disk().options().capacity_bytes = 1u << 30;
+  node.sync(round);
+  EXPECT_GT(node.store->counters().bypassed_bytes, 400'000u);
+  const auto bytes = node.contents(partition);
+  node.reopen(CrashMode::kPowerLoss);
+  EXPECT_EQ(node.contents(node.partition()), bytes);
+  node.close();
+}
+
 TEST(ShardStore, RefusesAppendsBeforeTheDiskIsFullAndResumes) {
   StoreGeometry geometry;
   geometry.journal_file_bytes = 1u << 20;
