@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/random.h"
+#include "io/sync.h"
 #include "io/virtual_disk.h"
 #include "storage/crash_model.h"
 #include "storage/journal_format.h"
@@ -34,6 +35,12 @@ struct Coverage {
   std::uint64_t rot_survived = 0, rot_named = 0;  ///< flipped bits that changed nothing, or were called corruption
   std::uint64_t forged = 0;
 };
+
+/// Virtual time, that is.
+inline io::Task<> let_time_pass(Duration time) {
+  io::AbortSource never;  // in the frame, which a crash leaves alone
+  (void)co_await io::sleep_for(time, never);
+}
 
 inline std::map<std::string, Bytes> all_contents(const io::VirtualDisk& disk) {
   std::map<std::string, Bytes> all;

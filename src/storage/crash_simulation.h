@@ -142,11 +142,10 @@ class Simulation {
       co_await check_stopped(store);
     }
     if (end == End::kRest && error.empty() && reactor_->alive()) {
-      io::AbortSource never;
       (void)co_await store.wait_synced(history_.newest_round());
-      (void)co_await io::sleep_for(options_.geometry.prove_delay * 2, never);
+      co_await let_time_pass(options_.geometry.prove_delay * 2);
       ended_ = true;
-      (void)co_await io::sleep_for(std::chrono::hours(2), never);
+      co_await let_time_pass(std::chrono::hours(2));
     }
     const Result<> closed = co_await store.close();
     if (!closed.ok() && reactor_->alive() && !sync_failed()) fail("does not stop: " + closed.error().to_string());
@@ -160,8 +159,7 @@ class Simulation {
     ++coverage.stopped_by_syncs;
     const RoundSequence synced = store.synced();
     if (store.put_state({Incarnation(1), 0}, Slice::copy_of(as_bytes("late"))).ok()) fail("goes on after a failed sync");
-    io::AbortSource never;
-    (void)co_await io::sleep_for(std::chrono::seconds(10), never);
+    co_await let_time_pass(std::chrono::seconds(10));
     if (store.synced().value > synced.value + 1) fail("acknowledges after a failed sync");
     const bool waits = history_.newest_round() > store.synced();
     if (waits && (co_await store.wait_synced(history_.newest_round())).ok()) fail("a wait outlives the store");
@@ -222,8 +220,7 @@ class Simulation {
 
   /// Left alone, everything reaches the segments and the journal is not needed any more.
   io::Task<> check_idle(ShardStore& store) {
-    io::AbortSource never;
-    (void)co_await io::sleep_for(std::chrono::seconds(60), never);
+    co_await let_time_pass(std::chrono::seconds(60));
     const StoreCounters& counters = store.counters();
     if (counters.dirty_bytes != 0) fail("idle, and still dirty");
     if (counters.journal_retained_bytes != 0) fail("idle, and still in need of the journal");

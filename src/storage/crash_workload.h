@@ -66,8 +66,7 @@ class Workload {
     Duration delay = std::chrono::microseconds(random_.below(2000));
     if (kind < 3) delay = std::chrono::milliseconds(random_.below(300));
     if (kind == 9) delay = std::chrono::seconds(random_.below(20));
-    io::AbortSource never;
-    (void)co_await io::sleep_for(delay, never);
+    co_await let_time_pass(delay);
   }
 
   void append(ShardStore& store, PartitionFiles& partition) {
@@ -124,8 +123,7 @@ class Workload {
   io::Task<> crash_in_run(ShardStore& store, PartitionFiles& partition) {
     store.roll(partition);
     append_run(store, partition);
-    io::AbortSource never;
-    (void)co_await io::sleep_for(std::chrono::seconds(15), never);
+    co_await let_time_pass(std::chrono::seconds(15));
     const auto mode = random_.chance(1, 2) ? io::CrashMode::kPowerLoss : io::CrashMode::kPowerLossDestroyingBlocks;
     disk_.crash_at_step(disk_.steps() + random_.between(1, 12), mode);
     append_run(store, partition);
