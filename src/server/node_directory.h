@@ -13,7 +13,7 @@
 
 namespace pyralog::server {
 
-/// Who a data directory belongs to: its `node.toml`.
+/// Who a data directory belongs to: its `node.toml` (format.md).
 struct NodeIdentity {
   /// 1: the first generation. Later ones are 2, so that a release that knows nothing of generations does not take the
   /// directory for an empty one.
