@@ -5,6 +5,11 @@
 #include "storage/planted.h"
 
 namespace pyralog::storage {
+namespace {
+
+constexpr Duration kFirstDelay = std::chrono::milliseconds(100);
+
+}  // namespace
 
 Checkpointer::Capture Checkpointer::capture(RoundSequence shown, bool clean_stop) const {
   CheckpointWriter writer(context_.options);
@@ -76,7 +81,10 @@ io::Task<> Checkpointer::run(io::TaskScope& scope) {
   while (!scope.closing() && !context_.failure.has_value()) {
     Result<> result = co_await provide_file();
     if (result.ok() && context_.changed_since.has_value()) {
-      const MonotonicTime due = *context_.changed_since + geometry.checkpoint_delay_max;
+      // Until a checkpoint knows of a round, the loss of the first journal file looks like a store that was never used.
+      const bool is_first = durable_redo_ <= RoundSequence(1);
+      const Duration delay = is_first ? std::min(kFirstDelay, geometry.checkpoint_delay_max) : geometry.checkpoint_delay_max;
+      const MonotonicTime due = *context_.changed_since + delay;
       const bool pressed = wants_checkpoint() && cleaner_.redo().value_or(RoundSequence(UINT64_MAX)) > durable_redo_;
       if (pressed || context_.reactor.now() >= due) {
         result = co_await store_next();

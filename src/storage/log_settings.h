@@ -33,6 +33,7 @@ struct LogSettings {
   std::int64_t flush_ms = 10;                       ///< flush.ms; of the cached class
   std::uint64_t flush_bytes = 16u << 20;            ///< flush.bytes; of the cached class
   std::int64_t producer_expiry_ms = kDayMs;         ///< producer.id.expiration.ms
+  SpaceUse space_use = SpaceUse::kLeavesSome;
 
   friend bool operator==(const LogSettings&, const LogSettings&) = default;
 };

@@ -21,6 +21,9 @@ using RoundSequence = StrongId<struct RoundSequenceTag, std::uint64_t>;
 /// What an acknowledged batch has behind it (storage.md §1): a synced journal round, or this process's memory.
 enum class DurabilityClass : std::uint8_t { kDurable = 0, kCached = 1 };
 
+/// Whether an append is refused when little free space is left, or belongs to what has to go on then.
+enum class SpaceUse : std::uint8_t { kLeavesSome, kMayTakeLast };
+
 /// When bytes of the cached class leave memory, and when they are synced. The first bound reached counts.
 struct CachedBounds {
   std::uint64_t write_bytes_max = 1u << 20;

@@ -90,7 +90,7 @@ Result<Appended> PartitionLog::append(Slice bytes) {
   SegmentIndex& index = growing_index();
   const std::uint64_t position = files_.active().end;
   // The store may copy small batches and let go of the chunk, so the slice stays here while its header is looked at.
-  PYRALOG_ASSIGN(newest_round_, shard_.store.append(files_, bytes, view));
+  PYRALOG_ASSIGN(newest_round_, shard_.store.append(files_, bytes, view, settings_->space_use));
   index.note(view, position);
   appended.end = view.end_offset();
   appended.round = newest_round_;

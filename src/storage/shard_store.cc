@@ -107,11 +107,12 @@ io::Task<Result<>> ShardStore::make_directory(const PartitionFiles& partition) {
   co_return co_await parts_->segments.make_directory(partition.directory());
 }
 
-Result<RoundSequence> ShardStore::append(PartitionFiles& partition, Slice batch, const record::BatchHeader& header) {
+Result<RoundSequence> ShardStore::append(PartitionFiles& partition, Slice batch, const record::BatchHeader& header,
+                                         SpaceUse space_use) {
   Parts& parts = *parts_;
   PYRALOG_TRY(parts.serving());
   if (batch.size() > parts.committer.batch_bytes_max()) return ErrorCode::kTooLarge;
-  if (!parts.space.admits(batch.size())) return ErrorCode::kNoSpace;
+  if (space_use == SpaceUse::kLeavesSome && !parts.space.admits(batch.size())) return ErrorCode::kNoSpace;
   ++parts.context.counters.appended_batches;
   parts.context.counters.appended_bytes += batch.size();
   const RoundSequence round = parts.committer.append(partition, std::move(batch), header.end_offset());

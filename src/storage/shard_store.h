@@ -113,7 +113,8 @@ class ShardStore {
   /// Adds one whole batch at the log's end, in the active segment (the caller has rolled if it should not go there).
   /// Durable class: returns the round to wait for. Cached class: round 0. `batch` keeps its chunk until it is in a segment.
   /// kNoSpace, kIo, kClosed; then nothing happened.
-  Result<RoundSequence> append(PartitionFiles& partition, Slice batch, const record::BatchHeader& header);
+  Result<RoundSequence> append(PartitionFiles& partition, Slice batch, const record::BatchHeader& header,
+                               SpaceUse space_use = SpaceUse::kLeavesSome);
 
   /// Returns once the round and all before it are durable. kIo: unknown, and the store has failed.
   io::Task<Result<>> wait_synced(RoundSequence round);

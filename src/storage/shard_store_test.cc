@@ -185,11 +185,11 @@ TEST(ShardStore, RefusesAppendsBeforeTheDiskIsFullAndResumes) {
   PartitionFiles& partition = node.create();
   PartitionFiles& other = node.create(Incarnation(12));
   Result<RoundSequence> round = RoundSequence(0);
-  const auto try_append = [&](PartitionFiles& to) {
+  const auto try_append = [&](PartitionFiles& to, SpaceUse space_use = SpaceUse::kLeavesSome) {
     const fixture::BatchSpec spec{.base = to.log_end().value, .records = 1, .value_bytes = 100'000};
     const Slice batch = Slice::copy_of(fixture::make_batch(spec));
     return node.reactor->enter(
-        [&] { return node.store->append(to, batch, record::BatchView::parse(batch.view()).value()); });
+        [&] { return node.store->append(to, batch, record::BatchView::parse(batch.view()).value(), space_use); });
   };
   for (int i = 0; i < 1000; ++i) {
     round = try_append(i % 2 == 0 ? partition : other);
@@ -200,8 +200,11 @@ TEST(ShardStore, RefusesAppendsBeforeTheDiskIsFullAndResumes) {
   EXPECT_EQ(round.error().code(), ErrorCode::kNoSpace);
   EXPECT_GT(node.store->counters().refused_for_space, 0u);
   EXPECT_EQ(node.disk().faults().writes_refused_full, 0u);
+  // Reads, states, removals and what they need go on; space comes back with them.
+  round = try_append(partition, SpaceUse::kMayTakeLast);
+  ASSERT_TRUE(round.ok()) << round.error().to_string();
+  node.sync(*round);
   const auto bytes = node.contents(partition);
-  // Reads, states and removals go on; space comes back with them.
   node.sync(node.store->put_state(StateKey{kFirst, 1}, Slice::copy_of(as_bytes("vote"))).value());
   ASSERT_TRUE(node.world.run(*node.reactor, node.store->remove(Incarnation(12))).ok());
   node.world.run_for(std::chrono::seconds(5));
