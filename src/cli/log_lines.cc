@@ -43,7 +43,7 @@ void start_logging(std::string_view level, std::string_view format) {
   if (format == "json") {
     logger->set_formatter(std::make_unique<JsonLine>());
   } else {
-    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %-5!l %v", spdlog::pattern_time_type::utc);
+    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %-7l %v", spdlog::pattern_time_type::utc);
   }
   spdlog::set_default_logger(std::move(logger));
 }

@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <random>
@@ -93,6 +94,9 @@ int run_server(ServerCommand command) {
   auto config = load(std::move(command));
   if (!config.ok()) return refuse(config.error());
   start_logging(config->logging_level, config->logging_format);
+  // Connections and journals need descriptors too.
+  const std::uint64_t files_max = std::max<std::uint64_t>(io::RealRuntime::raise_descriptor_limit() / 4, 1);
+  config->open_files_max = std::min(config->open_files_max, files_max);
   io::RuntimeOptions options;
   options.shards = config->shards;
   if (options.shards == 0) {

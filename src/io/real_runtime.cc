@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <sys/resource.h>
 
 #include "io/io_ring.h"
 
@@ -25,6 +26,14 @@ std::vector<unsigned> usable_processor_numbers() {
 unsigned RealRuntime::usable_processors() noexcept {
   const auto count = static_cast<unsigned>(usable_processor_numbers().size());
   return count == 0 ? 1 : count;
+}
+
+std::uint64_t RealRuntime::raise_descriptor_limit() noexcept {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return UINT64_MAX;
+  const rlimit raised{.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+  if (limit.rlim_cur < limit.rlim_max && setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+  return limit.rlim_cur;
 }
 
 Result<std::unique_ptr<RealRuntime>> RealRuntime::create(RuntimeOptions options) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <future>
 #include <memory>
 #include <thread>
@@ -30,6 +31,8 @@ class RealRuntime {
 
   /// Processors that this process may use.
   static unsigned usable_processors() noexcept;
+  /// File descriptors that this process may have, after raising its own limit to what it is allowed.
+  static std::uint64_t raise_descriptor_limit() noexcept;
 
   unsigned shard_count() const noexcept { return static_cast<unsigned>(reactors_.size()); }
   RealReactor& shard(ShardId id) noexcept { return *reactors_[id.value]; }
