@@ -163,6 +163,8 @@ constexpr Property kNodeOnly[] = {
     {.name = "log.dirs", .type = kString, .default_value = "", .documentation = "Where the data lies."},
     {.name = "log.retention.check.interval.ms", .type = kLong, .default_value = "300000",
      .documentation = "How often old segments are looked for, in milliseconds."},
+    {.name = "max.connection.creation.rate", .type = kInt, .default_value = "2000",
+     .documentation = "New connections of one listener a second; more wait to be served."},
     {.name = "max.connections", .type = kInt, .default_value = "10000",
      .documentation = "Connections of one listener at a time."},
     {.name = "max.connections.per.ip", .type = kInt, .default_value = "2000",

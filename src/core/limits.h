@@ -9,7 +9,9 @@ namespace pyralog::limits {
 
 // Frames and requests (reliability.md §7).
 inline constexpr std::size_t kFrameBytesMax = 100u << 20;
+inline constexpr std::size_t kControlFrameBytesMax = 8u << 20;  // all but produce requests, which are mostly records
 inline constexpr std::size_t kRequestsPipelinedMax = 64;
+inline constexpr std::size_t kUnsentAnswerBytesMax = 1u << 20;  // of a connection; beyond it no further request is served
 inline constexpr std::size_t kTaggedFieldsMax = 128;
 inline constexpr std::size_t kTaggedFieldBytesMax = 64u << 10;
 
@@ -55,6 +57,7 @@ inline constexpr std::size_t kSettingValueBytesMax = 32'767;  // Kafka's
 inline constexpr std::size_t kMetadataNameBytesMax = 255;     // names of settings and features, racks
 inline constexpr std::size_t kProducerIdsPerBlockMax = 1'000'000;
 
+static_assert(kControlFrameBytesMax <= kFrameBytesMax);
 static_assert(kRoundBytesMax < kJournalFileBytes);
 static_assert(kJournalBytesMax >= 4 * kJournalFileBytes);
 static_assert(kBatchBytesMaxDefault <= kBatchBytesMax && kBatchBytesMax < kRoundBytesMax);

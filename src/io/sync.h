@@ -113,6 +113,8 @@ class Semaphore {
   explicit Semaphore(std::uint64_t units) : available_(units) {}
 
   std::uint64_t available() const noexcept { return available_; }
+  /// True if somebody waits.
+  bool contended() const noexcept { return !pending_.empty(); }
   bool try_acquire(std::uint64_t units) noexcept {
     if (!pending_.empty() || available_ < units) return false;
     available_ -= units;

@@ -42,6 +42,7 @@ struct NodeConfig {
   std::uint64_t request_memory_bytes_max = 0;  ///< of all requests being received or served
   std::uint64_t connections_max = 0;           ///< per listener
   std::uint64_t connections_per_address_max = 0;
+  std::uint64_t connections_per_second_max = 0;  ///< per listener
   std::chrono::milliseconds connection_idle_max{};
 
   std::uint64_t journal_bytes_max = 0;     ///< per shard

@@ -8,6 +8,7 @@
 #include "io/task_scope.h"
 #include "protocol/kafka/frame_reader.h"
 #include "server/request.h"
+#include "server/request_memory.h"
 
 namespace pyralog::server {
 
@@ -27,6 +28,9 @@ class KafkaConnection {
   /// Ends the connection soon. Requests already with a partition run to their end unseen.
   void close() noexcept;
 
+  /// Ends the connection if a large frame on it has been arriving for too long: others wait for the memory.
+  void give_up_slow_frame();
+
   const ListenerInfo& listener() const noexcept { return listener_; }
   io::Connection& socket() noexcept { return *socket_; }
   /// Fires when nobody waits for answers any more: requests that wait for something end their waits.
@@ -37,12 +41,15 @@ class KafkaConnection {
   struct Pending {
     std::vector<OutPiece> pieces;
     std::size_t request_bytes = 0;
-    std::size_t memory_charge = 0;  // units of Shard::request_memory
+    RequestMemory::Charge memory;
     bool done = false;
   };
 
   io::Task<> read_loop();
   io::Task<Result<>> read_more();
+  io::Task<Result<>> charge_arriving();
+  RequestMemory::Charge try_charge(ByteView frame);
+  io::Task<Result<>> charge(RequestMemory::Charge& into, ByteView frame, std::size_t bytes);
   io::Task<bool> accept_frame(Slice frame);
   io::Task<> serve(Pending& pending, Slice frame, MonotonicTime received);
   io::Task<Result<Answer>> answer(Request& request);
@@ -59,6 +66,9 @@ class KafkaConnection {
   std::deque<std::unique_ptr<Pending>> pending_;
   std::size_t pending_bytes_ = 0;  // request bytes of pending_
   std::size_t unfinished_ = 0;     // entries of pending_ that are not done
+  std::size_t unsent_bytes_ = 0;   // of answers in memory
+  RequestMemory::Charge arriving_;  // of the frame that is being received, if it is a large one
+  MonotonicTime arriving_since_;
   io::WaitList answer_ready_;      // the first of pending_ is done, or reading has ended
   io::WaitList room_;              // pending_ became shorter, or unfinished_ became 0
   io::AbortSource waits_;

@@ -47,15 +47,25 @@ MetadataLog::~MetadataLog() = default;
 
 std::string MetadataLog::path(const std::string& name) const { return directory_ + "/" + name; }
 
-io::Task<Result<cluster::ImagePtr>> MetadataLog::open() {
+io::Task<Result<cluster::ImagePtr>> MetadataLog::open(bool belongs_to_cluster) {
   PYRALOG_CO_TRY(co_await home_.reactor().disk().make_directories(directory_));
-  PYRALOG_CO_TRY(co_await open_log());
+  PYRALOG_CO_TRY(co_await open_log(belongs_to_cluster));
   PYRALOG_CO_ASSIGN(cluster::ImagePtr image, co_await load_snapshot());
-  co_return co_await replay(std::move(image));
+  auto replayed = co_await replay(std::move(image));
+  if (!replayed.ok()) {
+    co_return replayed.error().with_context(directory_ + "/log: metadata cannot be read; restore its files as they were");
+  }
+  co_return replayed;
 }
 
-io::Task<Result<>> MetadataLog::open_log() {
+io::Task<Result<>> MetadataLog::open_log(bool belongs_to_cluster) {
   storage::PartitionFiles* files = home_.store().find(kMetadataIncarnation);
+  if (files == nullptr && belongs_to_cluster) {
+    co_return Error(ErrorCode::kCorrupt,
+                    fmt::format("{}/journal/0: a file is missing or damaged: it does not know of the metadata in {}; restore "
+                                "the directory's files as they were",
+                                home_.info().data_directory, directory_));
+  }
   if (files == nullptr) {
     storage::PartitionSpec spec{.incarnation = kMetadataIncarnation, .directory = "meta/log"};
     PYRALOG_CO_ASSIGN(files, co_await home_.store().create(std::move(spec)));
@@ -63,6 +73,7 @@ io::Task<Result<>> MetadataLog::open_log() {
   auto settings = std::make_shared<storage::LogSettings>();
   settings->retention_ms = storage::LogSettings::kUnbounded;
   settings->batch_bytes_max = kCommandBytesMax;
+  settings->space_use = storage::SpaceUse::kMayTakeLast;  // or no log could be deleted on a full disk
   log_ = std::make_unique<storage::PartitionLog>(home_.logs(), *files, std::move(settings));
   log_->lead(log_->next_epoch());
   co_return Result<>();

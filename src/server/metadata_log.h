@@ -23,8 +23,9 @@ class MetadataLog {
   explicit MetadataLog(Shard& home);
   ~MetadataLog();
 
-  /// Reads the newest snapshot and the commands after it. kCorrupt names the file or the command.
-  io::Task<Result<cluster::ImagePtr>> open();
+  /// Reads the newest snapshot and the commands after it. kCorrupt names the file or the command; so does metadata that is
+  /// not there although the directory `belongs_to_cluster`.
+  io::Task<Result<cluster::ImagePtr>> open(bool belongs_to_cluster);
 
   /// Appends `command`; durable on return. One at a time.
   io::Task<Result<>> append(const cluster::Command& command);
@@ -35,7 +36,7 @@ class MetadataLog {
   io::Task<Result<>> close();
 
  private:
-  io::Task<Result<>> open_log();
+  io::Task<Result<>> open_log(bool belongs_to_cluster);
   io::Task<Result<cluster::ImagePtr>> load_snapshot();
   io::Task<Result<cluster::ImagePtr>> replay(cluster::ImagePtr image);
   Result<> apply_batches(ByteView bytes, cluster::ImagePtr& image, Offset& next);

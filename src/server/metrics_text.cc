@@ -123,7 +123,11 @@ void write_server(MetricsWriter& out) {
   counter("pyralog_fetch_waits_total", "Fetches that waited for data.", &ShardMetrics::fetch_waits);
   counter("pyralog_connections_accepted_total", "Connections served.", &ShardMetrics::connections_accepted);
   counter("pyralog_connections_refused_total", "Connections beyond a limit.", &ShardMetrics::connections_refused);
+  counter("pyralog_connections_delayed_total", "Connections that waited because of kafka.connection_rate_max.",
+          &ShardMetrics::connections_delayed);
   counter("pyralog_frames_malformed_total", "Connections ended by a malformed frame.", &ShardMetrics::frames_malformed);
+  counter("pyralog_frames_given_up_total", "Requests that arrived too slowly while others waited for memory.",
+          &ShardMetrics::frames_given_up);
   counter("pyralog_request_memory_waits_total", "Requests that waited for kafka.request.memory.bytes.",
           &ShardMetrics::budget_waits);
   const auto gauge = [&](std::string_view name, std::string_view help, std::uint64_t ShardMetrics::* field) {
@@ -208,7 +212,7 @@ void write_logs(MetricsWriter& out, Node& node, const std::vector<ShardSnapshot>
   out.begin("pyralog_log_records", "gauge", "Offsets between a log's start and high watermark.");
   for (std::size_t i = 0; i < shown; ++i)
     out.value("pyralog_log_records", fmt::format("log=\"{}\"", sorted[i].name), sorted[i].records);
-  out.single("pyralog_logs_not_shown", "gauge", "Logs without series of their own (metrics.series.max).",
+  out.single("pyralog_logs_not_shown", "gauge", "Logs without series of their own (metrics.series_max).",
              sorted.size() - shown);
 }
 

@@ -49,11 +49,12 @@ io::Task<Result<>> Node::start_all() {
   PYRALOG_CO_TRY(co_await open_metadata());
   PYRALOG_CO_TRY(co_await declare_logs());
   PYRALOG_CO_TRY(co_await listen());
-  auto housekeeping = [](Shard& shard) -> io::Task<Result<>> {
-    shard.start_housekeeping();
+  describe_self();
+  auto serve = [](Shard& shard) -> io::Task<Result<>> {
+    shard.start_serving();
     co_return Result<>();
   };
-  PYRALOG_CO_TRY(co_await on_every_shard(std::move(housekeeping)));
+  PYRALOG_CO_TRY(co_await on_every_shard(std::move(serve)));
   ready_ = true;
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(reactors_.front()->now() - started_);
   spdlog::info("node {} ready after {} ms: {} logs, {} partitions, {} shards, data in {}", info_.id.value, took.count(),
@@ -88,6 +89,7 @@ io::Task<Result<>> Node::open_data_directory() {
       .request_memory_bytes_max = std::max<std::size_t>(share(config_.request_memory_bytes_max), config_.request_bytes_max),
       .connections_max = share(config_.connections_max),
       .connections_per_address_max = share(config_.connections_per_address_max),
+      .connections_per_second_max = share(config_.connections_per_second_max),
       .segment_files_open_max = std::max<std::size_t>(share(config_.open_files_max), 1),
       .connection_idle_max = config_.connection_idle_max};
   co_return Result<>();
@@ -131,7 +133,7 @@ void Node::report_failure(const Error& error) {
 io::Task<Result<>> Node::open_metadata() {
   Shard& home = shard(ShardId(0));
   auto log = std::make_unique<MetadataLog>(home);
-  PYRALOG_CO_ASSIGN(cluster::ImagePtr image, co_await log->open());
+  PYRALOG_CO_ASSIGN(cluster::ImagePtr image, co_await log->open(!directory_->identity().cluster_id.is_zero()));
   controller_ = std::make_unique<Controller>(*this, std::move(log), image);
   // Partitions first, so that what the commands below publish finds every shard in step.
   auto adopt = [&image](Shard& shard) { return shard.adopt_image(image); };
@@ -192,12 +194,28 @@ io::Task<Result<>> Node::listen_kafka(std::size_t index) {
       info.bound = listener->local();
       if (info.advertised.host.empty()) info.advertised.host = info.bound.host;
       if (info.advertised.port == 0) info.advertised.port = info.bound.port;
-      shard->serve(std::move(listener), info);
+      shard->add_listener(std::move(listener), info);
       co_return Result<>();
     };
     PYRALOG_CO_TRY(co_await io::call_on(shard->reactor(), std::move(open)));
   }
   co_return Result<>();
+}
+
+void Node::describe_self() {
+  cluster::Settings& settings = info_.static_settings;
+  const std::string id = std::to_string(info_.id.value);
+  settings.set("node.id", id);
+  settings.set("broker.id", id);
+  settings.set("log.dirs", info_.data_directory);
+  std::vector<std::string> bound;
+  std::vector<std::string> advertised;
+  for (const ListenerInfo& listener : info_.listeners) {
+    bound.push_back(fmt::format("{}://{}", listener.name, listener.bound.to_string()));
+    advertised.push_back(fmt::format("{}://{}", listener.name, listener.advertised.to_string()));
+  }
+  settings.set("listeners", fmt::format("{}", fmt::join(bound, ",")));
+  settings.set("advertised.listeners", fmt::format("{}", fmt::join(advertised, ",")));
 }
 
 io::Task<Result<>> Node::listen_http() {

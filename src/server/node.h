@@ -57,6 +57,8 @@ class Node {
   io::Task<Result<>> declare_logs();
   io::Task<Result<>> listen();
   io::Task<Result<>> listen_kafka(std::size_t index);
+  /// Node properties that are known only now, for DescribeConfigs.
+  void describe_self();
   io::Task<Result<>> listen_http();
   io::Task<Result<>> reserve_rpc();
   io::Task<HttpResponse> answer_http(std::string path);

@@ -116,7 +116,11 @@ io::Task<Result<>> NodeDirectory::read() {
   auto bytes = co_await storage::read_whole_file(disk_, file(), kIdentityBytesMax);
   if (!bytes.ok()) co_return bytes.error().with_context(file());
   auto identity = parse_identity(as_text(bytes->view()));
-  if (!identity.ok()) co_return identity.error().with_context(file());
+  if (!identity.ok()) {
+    const bool is_damaged = identity.error() == ErrorCode::kCorrupt;
+    const std::string remedy = is_damaged ? "; restore the file as it was, it is hardly ever written" : "";
+    co_return Error(identity.error().code(), file() + ": " + identity.error().detail() + remedy);
+  }
   identity_ = *identity;
   co_return Result<>();
 }
@@ -147,8 +151,9 @@ io::Task<Result<>> NodeDirectory::found(std::optional<NodeId> node, std::uint32_
 io::Task<Result<>> NodeDirectory::join_cluster(const Uuid& cluster_id) {
   if (identity_.cluster_id == cluster_id) co_return Result<>();
   if (!identity_.cluster_id.is_zero()) {
-    co_return Error(ErrorCode::kForeign, fmt::format("data directory {} belongs to cluster {}, its metadata to cluster {}",
-                                                     path_, identity_.cluster_id.to_string(), cluster_id.to_string()));
+    co_return Error(ErrorCode::kForeign,
+                    fmt::format("{} names cluster {}, the metadata beside it cluster {}: restore what was changed", file(),
+                                identity_.cluster_id.to_string(), cluster_id.to_string()));
   }
   NodeIdentity identity = identity_;
   identity.cluster_id = cluster_id;

@@ -27,6 +27,7 @@ struct RequestLimits {
   std::size_t request_memory_bytes_max = 256u << 20;  ///< of this shard: frames being received or served
   std::size_t connections_max = 10'000;               ///< of this shard and listener
   std::size_t connections_per_address_max = 2'000;    ///< of this shard
+  std::size_t connections_per_second_max = 2'000;     ///< of this shard and listener
   std::size_t segment_files_open_max = 1024;          ///< of this shard
   Duration connection_idle_max = std::chrono::minutes(10);
 };

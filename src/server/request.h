@@ -24,6 +24,11 @@ inline std::size_t piece_bytes(const OutPiece& piece) noexcept {
   return slice != nullptr ? slice->size() : std::get<storage::FileRange>(piece).bytes;
 }
 
+/// The memory that a piece keeps until it is sent.
+inline std::size_t memory_bytes(const OutPiece& piece) noexcept {
+  return std::holds_alternative<Slice>(piece) ? piece_bytes(piece) : 0;
+}
+
 /// What a handler gives back: the pieces of one frame, its length prefix included; none for acks=0.
 struct Answer {
   std::vector<OutPiece> pieces;

@@ -1,5 +1,6 @@
 #include "server/shard.h"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "io/remote_call.h"
@@ -10,6 +11,7 @@ namespace pyralog::server {
 namespace {
 
 constexpr std::uint32_t kProducerIdBlock = 1000;
+constexpr Duration kMemoryReliefInterval = std::chrono::seconds(1);
 constexpr Duration kAcceptRetryDelay = std::chrono::milliseconds(50);
 
 }  // namespace
@@ -48,7 +50,7 @@ bool Shard::owns(const cluster::PartitionMetadata& partition) const noexcept {
 
 io::Task<Result<>> Shard::open_store(storage::StoreOptions options) {
   const RequestLimits& limits = info().limits;
-  request_memory_ = std::make_unique<io::Semaphore>(limits.request_memory_bytes_max);
+  request_memory_ = std::make_unique<RequestMemory>(limits.request_memory_bytes_max);
   sessions_ = std::make_unique<FetchSessions>(FetchSessions::Limits{}, id(),
                                               static_cast<std::uint32_t>(node_.shard_count()), reactor_.random().fork());
   files_ = std::make_unique<storage::FileCache>(limits.segment_files_open_max);
@@ -70,59 +72,90 @@ io::Task<> Shard::watch_store() {
   co_await io::call_on(node_.shard(ShardId(0)).reactor(), std::move(at_home));
 }
 
-void Shard::serve(std::unique_ptr<io::Listener> listener, const ListenerInfo& info) {
-  io::Listener& accepting = *listeners_.emplace_back(std::move(listener));
-  scope_.spawn(accept_loop(accepting, info));
+void Shard::add_listener(std::unique_ptr<io::Listener> listener, const ListenerInfo& info) {
+  acceptors_.push_back(std::make_unique<Acceptor>(std::move(listener), info, limits().connections_per_second_max));
 }
 
-io::Task<> Shard::accept_loop(io::Listener& listener, const ListenerInfo& info) {
+void Shard::start_serving() {
+  memory_timer_.emplace(reactor_, [this] { relieve_memory(); });
+  for (auto& acceptor : acceptors_) scope_.spawn(accept_loop(*acceptor));
+  scope_.spawn(housekeeping_loop());
+}
+
+io::Task<> Shard::accept_loop(Acceptor& acceptor) {
   while (!scope_.closing()) {
-    auto socket = co_await listener.accept();
+    auto socket = co_await acceptor.listener->accept();
     if (socket.ok()) {
-      scope_.spawn(run_connection(std::move(*socket), info));
+      if (const Duration wait = acceptor.rate.take(reactor_.now()); wait > Duration::zero()) {
+        ++metrics_.connections_delayed;
+        co_await io::sleep_for(wait, scope_.abort());
+      }
+      scope_.spawn(run_connection(std::move(*socket), acceptor));
       continue;
     }
     if (socket.error() == ErrorCode::kClosed) co_return;
-    spdlog::warn("kafka: accepting on {}: {}", listener.local().to_string(), socket.error().to_string());
+    spdlog::warn("kafka: accepting on {}: {}", acceptor.listener->local().to_string(), socket.error().to_string());
     co_await io::sleep_for(kAcceptRetryDelay, scope_.abort());
   }
 }
 
-bool Shard::admit(const std::string& address) {
-  const RequestLimits& limits = info().limits;
-  if (connections_.size() >= limits.connections_max) return false;
-  std::size_t& count = connections_by_address_[address];
-  if (count >= limits.connections_per_address_max) return false;
-  ++count;
+bool Shard::admit(Acceptor& acceptor, const std::string& address) {
+  if (acceptor.open >= limits().connections_max) return false;
+  const auto [count, fresh] = connections_by_address_.try_emplace(address, 0);
+  if (count->second >= limits().connections_per_address_max) return false;
+  ++count->second;
+  ++acceptor.open;
   return true;
 }
 
-io::Task<> Shard::run_connection(std::unique_ptr<io::Connection> socket, const ListenerInfo& info) {
+io::Task<RequestMemory::Charge> Shard::wait_for_memory(std::size_t frame_bytes, std::size_t units, io::AbortSource& abort) {
+  ++metrics_.budget_waits;
+  if (!memory_timer_->armed()) memory_timer_->arm_after(kMemoryReliefInterval);
+  co_return co_await request_memory_->acquire(frame_bytes, units, abort);
+}
+
+void Shard::relieve_memory() {
+  if (!request_memory_->contended()) return;
+  for (KafkaConnection* connection : connections_) connection->give_up_slow_frame();
+  memory_timer_->arm_after(kMemoryReliefInterval);
+}
+
+void Shard::warn_of_client(const io::Endpoint& peer, std::string_view what) {
+  if (!client_warnings_.try_take(reactor_.now())) {
+    ++client_warnings_left_out_;
+    return;
+  }
+  const auto left_out = std::exchange(client_warnings_left_out_, 0);
+  spdlog::warn("kafka: {}: {}{}", peer.to_string(), what,
+               left_out > 0 ? fmt::format(" ({} such lines were left out before)", left_out) : "");
+}
+
+io::Task<> Shard::run_connection(std::unique_ptr<io::Connection> socket, Acceptor& acceptor) {
   const std::string address = socket->peer().host;
-  if (!admit(address)) {
+  if (!admit(acceptor, address)) {
     ++metrics_.connections_refused;
-    spdlog::warn("kafka: {} refused: too many connections (kafka.connections.max, kafka.connections.per.address.max)",
-                 socket->peer().to_string());
+    warn_of_client(socket->peer(),
+                   "refused: too many connections (kafka.connections_max, kafka.connections_per_address_max)");
     socket->close();
     co_return;
   }
   ++metrics_.connections_accepted;
   ++metrics_.connections_open;
-  KafkaConnection connection(*this, info, std::move(socket));
+  KafkaConnection connection(*this, acceptor.info, std::move(socket));
   connections_.insert(&connection);
   co_await connection.run();
   connections_.erase(&connection);
   --metrics_.connections_open;
+  --acceptor.open;
   if (--connections_by_address_[address] == 0) connections_by_address_.erase(address);
 }
 
-void Shard::start_housekeeping() { scope_.spawn(housekeeping_loop()); }
-
 io::Task<> Shard::stop_serving() {
-  for (auto& listener : listeners_) listener->close();
+  for (auto& acceptor : acceptors_) acceptor->listener->close();
   for (KafkaConnection* connection : connections_) connection->close();
   co_await scope_.close();
-  listeners_.clear();
+  acceptors_.clear();
+  memory_timer_.reset();
 }
 
 io::Task<Result<>> Shard::close_store() {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -18,6 +19,8 @@
 #include "server/data_watch.h"
 #include "server/fetch_session.h"
 #include "server/node_info.h"
+#include "server/rate_limit.h"
+#include "server/request_memory.h"
 #include "server/shard_metrics.h"
 #include "server/shard_of.h"
 #include "storage/file_cache.h"
@@ -68,7 +71,9 @@ class Shard {
   record::Decompressor& decompressor() noexcept { return decompressor_; }
   /// Never fires while requests run: for waits that only the store's failure or a deadline may cut short.
   io::AbortSource& store_failed() noexcept { return store_failed_; }
-  io::Semaphore& request_memory() noexcept { return *request_memory_; }
+  RequestMemory& request_memory() noexcept { return *request_memory_; }
+  /// RequestMemory::acquire, where there was not enough at once: frames that arrive too slowly are given up meanwhile.
+  io::Task<RequestMemory::Charge> wait_for_memory(std::size_t frame_bytes, std::size_t units, io::AbortSource& abort);
 
   /// The metadata that this shard acts on. Never null once the node serves.
   const cluster::ImagePtr& image() const noexcept { return image_; }
@@ -87,21 +92,35 @@ class Shard {
   /// Takes a new image, and does what `command`, which led to it, asks of this shard's partitions.
   io::Task<Result<>> apply(cluster::ImagePtr image, const cluster::Command& command);
 
-  /// Accepts Kafka connections from `listener` until stop.
-  void serve(std::unique_ptr<io::Listener> listener, const ListenerInfo& info);
-  /// Starts the periodic work: retention, expiry of producers.
-  void start_housekeeping();
+  /// Takes over a listener for Kafka connections; `info` outlives the shard. Nothing is accepted yet.
+  void add_listener(std::unique_ptr<io::Listener> listener, const ListenerInfo& info);
+  /// Accepts connections, and starts the periodic work (retention, expiry of producers), until stop_serving.
+  void start_serving();
   /// Ends connections and background work. Partitions and store stay.
   io::Task<> stop_serving();
   io::Task<Result<>> close_store();
+
+  /// Writes to the log what a client did wrong. Lines beyond a rate are counted instead.
+  void warn_of_client(const io::Endpoint& peer, std::string_view what);
 
   /// A fresh producer id, from a block that the metadata log handed to this shard.
   io::Task<Result<ProducerId>> next_producer_id();
 
  private:
-  io::Task<> accept_loop(io::Listener& listener, const ListenerInfo& info);
-  io::Task<> run_connection(std::unique_ptr<io::Connection> socket, const ListenerInfo& info);
-  bool admit(const std::string& address);
+  static constexpr std::size_t kClientWarningsPerSecond = 10;
+
+  struct Acceptor {
+    Acceptor(std::unique_ptr<io::Listener> l, const ListenerInfo& i, std::size_t rate_max)
+        : listener(std::move(l)), info(i), rate(rate_max) {}
+    std::unique_ptr<io::Listener> listener;
+    const ListenerInfo& info;
+    RateLimit rate;
+    std::size_t open = 0;  ///< connections
+  };
+  io::Task<> accept_loop(Acceptor& acceptor);
+  io::Task<> run_connection(std::unique_ptr<io::Connection> socket, Acceptor& acceptor);
+  void relieve_memory();
+  bool admit(Acceptor& acceptor, const std::string& address);
   io::Task<> housekeeping_loop();
   io::Task<> watch_store();
   /// Makes the partitions of `log` that belong here and are not there yet.
@@ -125,13 +144,16 @@ class Shard {
   std::unordered_map<Incarnation, std::unique_ptr<Partition>> partitions_;
   std::unordered_map<LogId, std::weak_ptr<const LogRules>> rules_;
   std::unique_ptr<FetchSessions> sessions_;
-  std::unique_ptr<io::Semaphore> request_memory_;
+  std::unique_ptr<RequestMemory> request_memory_;
+  std::optional<io::Timer> memory_timer_;  ///< armed while a large frame waits
   record::Decompressor decompressor_;
   storage::ClockGuard clock_guard_;
   bool leads_ = false;  ///< this start has its epoch; before, the image has that of the start before
   io::AbortSource store_failed_;
   ShardMetrics metrics_;
-  std::vector<std::unique_ptr<io::Listener>> listeners_;
+  RateLimit client_warnings_{kClientWarningsPerSecond};
+  std::uint64_t client_warnings_left_out_ = 0;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::unordered_set<KafkaConnection*> connections_;
   std::unordered_map<std::string, std::size_t> connections_by_address_;
   ProducerId producer_id_next_{0};

@@ -25,9 +25,11 @@ struct ShardMetrics {
 
   std::uint64_t connections_accepted = 0;
   std::uint64_t connections_refused = 0;  ///< beyond a connection limit
+  std::uint64_t connections_delayed = 0;  ///< waited because of kafka.connection_rate_max
   std::uint64_t connections_open = 0;
   std::uint64_t requests_in_flight = 0;
   std::uint64_t frames_malformed = 0;
+  std::uint64_t frames_given_up = 0;  ///< arrived too slowly while others waited for memory
   std::uint64_t budget_waits = 0;  ///< frames that waited for the request memory budget
 };
 

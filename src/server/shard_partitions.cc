@@ -18,6 +18,7 @@ storage::LogSettings storage_settings(const cluster::LogSettings& from, Duration
   storage::LogSettings to;
   to.segment_bytes = from.segment_bytes;
   to.segment_ms = from.segment_age.count();
+  to.segment_jitter_ms = from.segment_jitter.count();
   to.retention_ms = milliseconds_or_unbounded(from.retention);
   to.retention_bytes = from.retention_bytes.has_value() ? static_cast<std::int64_t>(*from.retention_bytes)
                                                         : storage::LogSettings::kUnbounded;
@@ -34,6 +35,14 @@ storage::LogSettings storage_settings(const cluster::LogSettings& from, Duration
   to.flush_bytes = from.flush_bytes;
   to.producer_expiry_ms = std::chrono::duration_cast<std::chrono::milliseconds>(producer_expiry).count();
   return to;
+}
+
+/// Under the data directory. The id makes it unique; of the name, which is for people, there may be no room for all.
+std::string partition_directory(const cluster::LogMetadata& log, PartitionIndex index) {
+  constexpr std::size_t kFileNameBytesMax = 255;
+  const std::string id = log.id.to_string();
+  const std::size_t name_bytes_max = kFileNameBytesMax - 1 - id.size();
+  return fmt::format("logs/{}~{}/{}", std::string_view(log.name).substr(0, name_bytes_max), id, index.value);
 }
 
 }  // namespace
@@ -81,8 +90,7 @@ io::Task<Result<>> Shard::create_missing(cluster::LogPtr log) {
       install(log, index, *files);
       continue;
     }
-    storage::PartitionSpec spec{.incarnation = partition.incarnation,
-                                .directory = fmt::format("logs/{}~{}/{}", log->name, log->id.to_string(), index.value)};
+    storage::PartitionSpec spec{.incarnation = partition.incarnation, .directory = partition_directory(*log, index)};
     if (rules_of(*log)->settings.write_caching) spec.durability = storage::DurabilityClass::kCached;
     creations.push_back(create_partition(std::move(spec), log, index, outcome));
   }

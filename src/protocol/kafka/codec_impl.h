@@ -16,7 +16,9 @@ Result<Message> decode(ByteView body, ApiVersion version, Arena& arena) {
   static_assert(static_cast<std::size_t>(Message::kApi.accepted.last.value) < detail::kTableVersions);
   if (!Message::kApi.accepted.contains(version)) return detail::unsupported(Message::kApi, version);
   const auto lengths = Message::kApi.is_flexible(version) ? Reader::Lengths::kCompact : Reader::Lengths::kFixed;
-  Reader reader(body, version, lengths, arena);
+  std::size_t budget_bytes_max = Reader::kBudgetBytesMax;
+  if constexpr (requires { Message::kArrayBytesMax; }) budget_bytes_max = Message::kArrayBytesMax;
+  Reader reader(body, version, lengths, arena, budget_bytes_max);
   Message message{};
   detail::read_struct(reader, message);
   if (reader.failed()) [[unlikely]]

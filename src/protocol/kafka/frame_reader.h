@@ -38,6 +38,10 @@ class FrameReader {
 
   /// Received but not returned by next().
   std::size_t pending_bytes() const noexcept { return end_ - begin_; }
+  ByteView pending() const noexcept { return buffer_.view().subspan(begin_, pending_bytes()); }
+
+  /// What the pending frame takes, its length included, as far as that is known.
+  std::size_t frame_bytes() const noexcept;
 
   /// Gives the buffer back if nothing is pending: an idle connection needs none.
   void release_if_empty() noexcept {
@@ -45,8 +49,6 @@ class FrameReader {
   }
 
  private:
-  /// What the pending frame takes, its length included, as far as that is known.
-  std::size_t frame_bytes() const noexcept;
   void make_room();
 
   Slice buffer_;

@@ -19,6 +19,8 @@ inline constexpr Api kProduceApi{ApiKey::kProduce, "Produce", {3, 13}, ApiVersio
 /// Appends one record batch to each partition named. Topics go by name up to version 12, by id from 13.
 struct ProduceRequest {
   static constexpr const Api& kApi = kProduceApi;
+  /// Most of a request is records; this is room for some 40,000 partitions.
+  static constexpr std::size_t kArrayBytesMax = 2u << 20;
 
   struct Partition {
     PartitionIndex index;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -15,20 +16,23 @@ namespace pyralog::protocol {
 
 /// Reads wire values from untrusted bytes. The first failure sticks: from then on nothing remains and every read gives
 /// zero, so callers check `result()` once at the end. Strings, bytes and records are views of the input; arrays go to
-/// the arena, which may grow by at most kBudgetFactor × input + kBudgetFreeBytes.
+/// the arena, which may grow by at most kBudgetFactor × input + kBudgetFreeBytes, and by no more than the message may have.
 class Reader {
  public:
   static constexpr std::size_t kBudgetFactor = 8;
   static constexpr std::size_t kBudgetFreeBytes = 64u << 10;
+  static constexpr std::size_t kBudgetBytesMax = 64u << 20;
 
   enum class Lengths : bool { kFixed, kCompact };  ///< compact (varint) lengths and tagged fields: flexible versions
 
-  Reader(ByteView input, ApiVersion version, Lengths lengths, Arena& arena) noexcept
+  Reader(ByteView input, ApiVersion version, Lengths lengths, Arena& arena,
+         std::size_t budget_bytes_max = kBudgetBytesMax) noexcept
       : begin_(input.data()),
         at_(input.data()),
         end_(input.data() + input.size()),
         arena_(&arena),
-        reserved_bytes_max_(arena.reserved_bytes() + kBudgetFactor * input.size() + kBudgetFreeBytes),
+        reserved_bytes_max_(arena.reserved_bytes() +
+                            std::min(kBudgetFactor * input.size() + kBudgetFreeBytes, budget_bytes_max)),
         version_(version),
         is_flexible_(lengths == Lengths::kCompact) {}
 

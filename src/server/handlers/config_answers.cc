@@ -24,7 +24,9 @@ std::expected<ConfigTarget, Refusal> find_config_target(Request& request, Resour
   if (name.empty()) return ConfigTarget{.type = type, .stored = &image->default_node_settings()};
   std::int32_t id = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id);
-  if (error != std::errc() || end != name.data() + name.size() || image->find_node(NodeId(id)) == nullptr) {
+  const bool is_node = error == std::errc() && end == name.data() + name.size() && std::to_string(id) == name &&
+                       image->find_node(NodeId(id)) != nullptr;
+  if (!is_node) {
     return std::unexpected(Refusal{KafkaError::kInvalidRequest, "no broker \"" + std::string(name) + "\" in this cluster"});
   }
   return ConfigTarget{.type = type, .node = NodeId(id), .stored = &image->node_settings(NodeId(id))};

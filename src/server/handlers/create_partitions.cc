@@ -55,7 +55,11 @@ io::Task<> add_one(Request& request, const CreatePartitionsRequest& message, con
   } else {
     outcome = co_await request.shard.node().controller().propose(*command);
   }
-  if (!outcome.ok()) {
+  const bool node_is_missing = !outcome.ok() && outcome.error() == ErrorCode::kNotFound &&
+                               request.shard.image()->find_log(command->id) != nullptr;
+  if (node_is_missing) {
+    refuse(request, answer, KafkaError::kInvalidReplicaAssignment, outcome.error().detail());
+  } else if (!outcome.ok()) {
     refuse(request, answer, admin_error(outcome.error(), KafkaError::kInvalidReplicaAssignment), outcome.error().detail());
   }
 }

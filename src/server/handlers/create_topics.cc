@@ -61,12 +61,17 @@ void describe_settings(Request& request, const std::vector<cluster::Setting>& se
   answer.configs = configs;
 }
 
-KafkaError creation_error(const Error& error, const Topic& asked) {
+/// `planned`: name and settings are legal.
+KafkaError creation_error(const Error& error, const Topic& asked, bool planned) {
+  if (error == ErrorCode::kInvalidArgument && planned && !asked.assignments.empty()) {
+    return KafkaError::kInvalidReplicaAssignment;
+  }
   if (error == ErrorCode::kInvalidArgument) {
     return cluster::check_log_name(asked.name).ok() && !error.detail().contains("collides")
                ? KafkaError::kInvalidConfig
                : KafkaError::kInvalidTopicException;
   }
+  if (error == ErrorCode::kNotFound) return KafkaError::kInvalidReplicaAssignment;  // a node that is not there
   if (error == ErrorCode::kOutOfRange) {
     return asked.assignments.empty() ? KafkaError::kInvalidReplicationFactor : KafkaError::kInvalidReplicaAssignment;
   }
@@ -104,7 +109,7 @@ io::Task<> create_one(Request& request, const CreateTopicsRequest& message, cons
     outcome = proposed.error();
   }
   if (!outcome.ok()) {
-    co_return refuse(request, answer, creation_error(outcome.error(), asked), outcome.error().detail());
+    co_return refuse(request, answer, creation_error(outcome.error(), asked, command.ok()), outcome.error().detail());
   }
   answer.error_message = std::nullopt;
   if (!message.validate_only) answer.topic_id = command->id;

@@ -27,21 +27,9 @@ io::Task<> delete_before(storage::PartitionLog& log, const Asked& asked, Deleted
 
 io::Task<Result<DeleteRecordsResponse>> handle_delete_records(Request& request, const DeleteRecordsRequest& message) {
   DeleteRecordsResponse response;
-  auto topics = request.arena.make<DeleteRecordsResponse::Topic>(message.topics.size());
-  std::vector<PartitionJob<Asked, Deleted>> jobs;
-  const cluster::ImagePtr image = request.shard.image();
-  for (std::size_t t = 0; t < topics.size(); ++t) {
-    const auto& asked = message.topics[t];
-    auto partitions = request.arena.make<Deleted>(asked.partitions.size());
-    for (std::size_t p = 0; p < partitions.size(); ++p) {
-      partitions[p].partition_index = asked.partitions[p].partition_index;
-      partitions[p].low_watermark = Offset(-1);
-      add_job(jobs, image->find_log(asked.name), asked.partitions[p].partition_index, asked.partitions[p], partitions[p]);
-    }
-    topics[t].name = asked.name;
-    topics[t].partitions = partitions;
-  }
-  co_await run_jobs(request.shard, jobs, &delete_before);
+  Deleted blank;
+  blank.low_watermark = Offset(-1);
+  auto topics = co_await answer_partitions<DeleteRecordsResponse::Topic>(request, message.topics, blank, &delete_before);
   response.topics = topics;
   co_return response;
 }

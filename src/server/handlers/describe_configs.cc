@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "server/handlers/admin_answers.h"
 #include "server/handlers/config_answers.h"
@@ -52,11 +53,16 @@ Config config_answer(Request& request, const DescribeConfigsRequest& message, co
 io::Task<Result<DescribeConfigsResponse>> handle_describe_configs(Request& request, const DescribeConfigsRequest& message) {
   DescribeConfigsResponse response;
   auto answers = request.arena.make<DescribeConfigsResponse::Resource>(message.resources.size());
+  std::set<std::pair<ResourceType, std::string_view>> described_before;
   for (std::size_t i = 0; i < answers.size(); ++i) {
     const auto& resource = message.resources[i];
     answers[i].resource_type = resource.resource_type;
     answers[i].resource_name = resource.resource_name;
     answers[i].error_message = std::nullopt;
+    if (!described_before.emplace(resource.resource_type, resource.resource_name).second) {
+      refuse(request, answers[i], KafkaError::kInvalidRequest, "Each resource must appear at most once.");
+      continue;
+    }
     const auto target = find_config_target(request, resource.resource_type, resource.resource_name);
     if (!target.has_value()) {
       refuse(request, answers[i], target.error().code, target.error().text);

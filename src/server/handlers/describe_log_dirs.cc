@@ -63,7 +63,7 @@ io::Task<Result<DescribeLogDirsResponse>> handle_describe_log_dirs(Request& requ
   for (const auto& named : asked) {
     for (const PartitionIndex& index : named.indexes) add_job(jobs, named.log, index, index, sizes[next++]);
   }
-  co_await run_jobs(request.shard, jobs, &measure);
+  co_await run_jobs(request.shard, std::span(jobs), &measure);
 
   auto topics = request.arena.make<DescribeLogDirsResponse::Topic>(asked.size());
   next = 0;

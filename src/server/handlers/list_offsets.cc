@@ -26,7 +26,7 @@ io::Task<> search(storage::PartitionLog& log, const Asked& asked, Found& answer)
   }
 }
 
-io::Task<> find_offset(storage::PartitionLog& log, const Asked& asked, Found& answer) {
+io::Task<> find_offset(storage::PartitionLog& log, const Asked& asked, Found& answer, bool has_epochs) {
   answer.error_code = epoch_error(asked.current_leader_epoch, log.leader_epoch());
   if (answer.error_code != KafkaError::kNone) co_return;
   switch (asked.timestamp) {
@@ -43,29 +43,18 @@ io::Task<> find_offset(storage::PartitionLog& log, const Asked& asked, Found& an
     default:
       co_await search(log, asked, answer);
   }
+  if (!has_epochs) answer.leader_epoch = kNoLeaderEpoch;  // the version has no place for it
 }
 
 }  // namespace
 
 io::Task<Result<ListOffsetsResponse>> handle_list_offsets(Request& request, const ListOffsetsRequest& message) {
   ListOffsetsResponse response;
-  auto topics = request.arena.make<ListOffsetsResponse::Topic>(message.topics.size());
-  std::vector<PartitionJob<Asked, Found>> jobs;
-  const cluster::ImagePtr image = request.shard.image();
-  for (std::size_t t = 0; t < topics.size(); ++t) {
-    const auto& asked = message.topics[t];
-    auto partitions = request.arena.make<Found>(asked.partitions.size());
-    for (std::size_t p = 0; p < partitions.size(); ++p) {
-      partitions[p].partition_index = asked.partitions[p].partition_index;
-      add_job(jobs, image->find_log(asked.name), asked.partitions[p].partition_index, asked.partitions[p], partitions[p]);
-    }
-    topics[t].name = asked.name;
-    topics[t].partitions = partitions;
-  }
-  co_await run_jobs(request.shard, jobs, &find_offset);
-  if (request.version() < ApiVersion(4)) {
-    for (const auto& job : jobs) job.answer->leader_epoch = kNoLeaderEpoch;  // these versions have no place for it
-  }
+  const bool has_epochs = request.version() >= ApiVersion(4);
+  auto find = [has_epochs](storage::PartitionLog& log, const Asked& asked, Found& answer) {
+    return find_offset(log, asked, answer, has_epochs);
+  };
+  auto topics = co_await answer_partitions<ListOffsetsResponse::Topic>(request, message.topics, Found(), find);
   response.topics = topics;
   co_return response;
 }

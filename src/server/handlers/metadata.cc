@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "cluster/log_name.h"
 #include "server/handlers/handlers.h"
@@ -93,10 +95,14 @@ io::Task<Result<MetadataResponse>> handle_metadata(Request& request, const Metad
     co_return response;
   }
   auto topics = request.arena.make<MetadataResponse::Topic>(message.topics->size());
-  for (std::size_t i = 0; i < topics.size(); ++i) {
-    topics[i] = co_await describe_asked(request, message, (*message.topics)[i]);
+  std::size_t count = 0;
+  // As Kafka, each topic once: a short request must not make a long answer.
+  std::set<std::pair<LogId, std::string_view>> asked_before;
+  for (const MetadataRequest::Topic& asked : *message.topics) {
+    if (!asked_before.emplace(asked.topic_id, asked.name.value_or(std::string_view())).second) continue;
+    topics[count++] = co_await describe_asked(request, message, asked);
   }
-  response.topics = topics;
+  response.topics = topics.first(count);
   co_return response;
 }
 

@@ -22,20 +22,8 @@ io::Task<> find_end(storage::PartitionLog& log, const Asked& asked, Found& answe
 io::Task<Result<OffsetForLeaderEpochResponse>> handle_offset_for_leader_epoch(Request& request,
                                                                               const OffsetForLeaderEpochRequest& message) {
   OffsetForLeaderEpochResponse response;
-  auto topics = request.arena.make<OffsetForLeaderEpochResponse::Topic>(message.topics.size());
-  std::vector<PartitionJob<Asked, Found>> jobs;
-  const cluster::ImagePtr image = request.shard.image();
-  for (std::size_t t = 0; t < topics.size(); ++t) {
-    const auto& asked = message.topics[t];
-    auto partitions = request.arena.make<Found>(asked.partitions.size());
-    for (std::size_t p = 0; p < partitions.size(); ++p) {
-      partitions[p].partition = asked.partitions[p].partition;
-      add_job(jobs, image->find_log(asked.topic), asked.partitions[p].partition, asked.partitions[p], partitions[p]);
-    }
-    topics[t].topic = asked.topic;
-    topics[t].partitions = partitions;
-  }
-  co_await run_jobs(request.shard, jobs, &find_end);
+  auto topics =
+      co_await answer_partitions<OffsetForLeaderEpochResponse::Topic>(request, message.topics, Found(), &find_end);
   response.topics = topics;
   co_return response;
 }

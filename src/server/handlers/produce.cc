@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <utility>
 
 #include "io/remote_call.h"
 #include "io/when_all.h"
 #include "record/batch_check.h"
 #include "record/mutable_batch.h"
 #include "server/handlers/handlers.h"
+#include "server/handlers/partition_jobs.h"
 #include "server/node.h"
 #include "server/partition_use.h"
 #include "server/shard.h"
@@ -89,6 +91,14 @@ bool prepare_batch(PartitionAppend& append, const storage::LogSettings& settings
   return true;
 }
 
+/// With acks=all, whether there are as many copies in sync as the log demands. All copies that there are, are.
+bool has_copies(const Shard& shard, const Partition& partition) {
+  const std::int32_t wanted = partition.rules->settings.insync_replicas_min;
+  if (wanted <= 1) return true;
+  const auto* metadata = shard.image()->find_partition(partition.log, partition.index);
+  return metadata != nullptr && std::cmp_greater_equal(metadata->replicas.size(), wanted);
+}
+
 /// On the partition's shard.
 io::Task<> append_here(Shard& shard, PartitionAppend& append) {
   PartitionUse partition(shard, append.incarnation);
@@ -98,6 +108,11 @@ io::Task<> append_here(Shard& shard, PartitionAppend& append) {
   }
   ShardMetrics& metrics = shard.metrics();
   append.log_start = partition->data->start();
+  if (append.acks == -1 && !has_copies(shard, *partition)) {
+    append.refuse(KafkaError::kNotEnoughReplicas, "fewer copies than min.insync.replicas demands");
+    ++metrics.produce_refused;
+    co_return;
+  }
   const std::size_t bytes = append.batch.size();
   if (!prepare_batch(append, *partition->rules->storage, shard.reactor().wall_now(), shard.decompressor())) {
     ++metrics.produce_refused;
@@ -190,12 +205,16 @@ io::Task<> append_all(Request& request, std::span<PartitionAppend> appends) {
     if (appends[0].error == KafkaError::kNone) co_await append_on_owner(request.shard, appends[0]);
     co_return;
   }
-  std::vector<io::Task<>> tasks;
-  tasks.reserve(appends.size());
-  for (PartitionAppend& append : appends) {
-    if (append.error == KafkaError::kNone) tasks.push_back(append_on_owner(request.shard, append));
+  // In portions, since a running append takes far more memory than its place in the request.
+  for (std::size_t begin = 0; begin < appends.size(); begin += kPartitionJobsAtOnce) {
+    const auto now = appends.subspan(begin, std::min(appends.size() - begin, kPartitionJobsAtOnce));
+    std::vector<io::Task<>> tasks;
+    tasks.reserve(now.size());
+    for (PartitionAppend& append : now) {
+      if (append.error == KafkaError::kNone) tasks.push_back(append_on_owner(request.shard, append));
+    }
+    co_await io::when_all(std::move(tasks));
   }
-  co_await io::when_all(std::move(tasks));
 }
 
 ProduceResponse build_answer(Request& request, const ProduceRequest& message, std::span<const PartitionAppend> appends) {
