@@ -4,8 +4,6 @@
 import json
 import os
 import pathlib
-import re
-import select
 import signal
 import subprocess
 import sys
@@ -13,48 +11,16 @@ import tempfile
 import unittest
 import urllib.request
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import node_process  # noqa: E402
+
 BINARY = pathlib.Path(sys.argv.pop(1)).resolve() if len(sys.argv) > 1 else None
-START_SECONDS_MAX = 60
 COMMAND_SECONDS_MAX = 120
-READY = re.compile(r"^ready kafka=(\S+) rpc=(\S+) http=(\S+) node=(\d+)\n$")
 
 
-class Node:
-    """A `pyralog dev` or `start` on free ports, ready."""
-
-    def __init__(self, directory, *arguments, command="dev", environment=None):
-        self.directory = pathlib.Path(directory)
-        self.errors = open(self.directory / "stderr.txt", "ab")
-        addresses = ["--kafka", "127.0.0.1:0", "--http", "127.0.0.1:0", "--rpc", "127.0.0.1:0"]
-        self.process = subprocess.Popen([BINARY, command, *addresses, *arguments], cwd=self.directory, stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=self.errors, text=True,
-                                        env={**os.environ, **(environment or {})})
-        came, _, _ = select.select([self.process.stdout], [], [], START_SECONDS_MAX)
-        line = self.process.stdout.readline() if came else ""
-        found = READY.match(line)
-        if not found:
-            self.process.kill()
-            self.process.wait()
-            raise AssertionError(f"no ready line but {line!r}; stderr: {self.stderr()}")
-        self.kafka, self.rpc, self.http, self.id = found.groups()
-
-    def stderr(self):
-        self.errors.flush()
-        return (self.directory / "stderr.txt").read_text()
-
-    def end(self, number=signal.SIGTERM):
-        """The exit status after a signal."""
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        try:
-            status = self.process.wait(COMMAND_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            raise AssertionError("the node did not end") from None
-        self.process.stdout.close()
-        self.errors.close()
-        return status
+class Node(node_process.Node):
+    def __init__(self, directory, *arguments, **options):
+        super().__init__(BINARY, directory, *arguments, **options)
 
 
 def execute(*arguments, stdin=None, environment=None, cwd=None):
