@@ -106,8 +106,8 @@ constexpr ConfigKey kTable[] = {
      .default_text = "512MiB",
      .min = 16 * kMiB,
      .max = 1024 * kGiB,
-     .documentation = "Memory of all requests being received or served; when it is spent, no connection is read. At least "
-                      "kafka.request_bytes_max.",
+     .documentation = "Memory of all requests being received or served, one half of it for those above 64 KiB; connections "
+                      "that need more wait, unread. At least kafka.request_bytes_max.",
      .field = PYRALOG_FIELD(request_memory_bytes_max)},
     {.name = "logging.format",
      .kind = kChoice,
