@@ -7,7 +7,7 @@
 namespace pyralog::storage {
 namespace {
 
-constexpr Duration kFirstDelay = std::chrono::milliseconds(100);
+constexpr Duration kFirstDelay = std::chrono::seconds(1);
 
 }  // namespace
 

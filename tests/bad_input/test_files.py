@@ -45,6 +45,11 @@ def fill(directory, end_signal):
         for sequence, value in enumerate(held["idempotent", 0]):
             batch = wire.batch([value], producer=5, epoch=0, sequence=sequence)
             assert client.produce("idempotent", batch)["error"] == wire.NONE
+    # The second checkpoint of each shard: the first was made before there was anything.
+    until = time.monotonic() + 30
+    while len(list((directory / "pyralog-data/journal").glob("*/*-b.checkpoint"))) < 2:
+        assert time.monotonic() < until, "no checkpoint comes"
+        time.sleep(0.05)
     node.end(end_signal)
     return held
 
