@@ -55,6 +55,7 @@ LogSettings LogSettings::resolve(const Settings& overrides, const NodeLayers& la
   settings.write_quorum = static_cast<std::int32_t>(values.integer("write.quorum"));
   settings.write_caching = values.boolean("write.caching");
   settings.flush_interval = values.milliseconds("flush.ms");
+  settings.flush_messages = static_cast<std::uint64_t>(values.integer("flush.messages"));
   settings.flush_bytes = static_cast<std::uint64_t>(values.integer("flush.bytes"));
   settings.acks_all_mode = values.text("acks.all.mode") == "isr" ? AcksAllMode::kIsr : AcksAllMode::kQuorum;
   settings.record_validation =

@@ -32,6 +32,7 @@ struct LogSettings {
   bool write_caching = false;
   Milliseconds flush_interval{};    ///< write.caching only; max(): no bound
   std::uint64_t flush_bytes = 0;    ///< write.caching only
+  std::uint64_t flush_messages = 0;  ///< write.caching only
   AcksAllMode acks_all_mode = AcksAllMode::kQuorum;
   RecordValidation record_validation = RecordValidation::kStructure;
 

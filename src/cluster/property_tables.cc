@@ -52,10 +52,10 @@ constexpr Property kTopic[] = {
      .reason = "Files go as soon as nobody reads them."},
     {.name = "flush.bytes", .type = kLong, .default_value = "16777216", .min = 1, .node_name = "flush.bytes",
      .documentation = "With write.caching=true: the most bytes of a partition that are acknowledged but not yet synced."},
-    {.name = "flush.messages", .type = kLong, .support = kAccepted, .default_value = kForever, .min = 1,
+    {.name = "flush.messages", .type = kLong, .default_value = kForever, .min = 1,
      .node_name = "log.flush.interval.messages",
-     .documentation = "The most records of a partition that are acknowledged but not yet synced.",
-     .reason = "flush.ms and flush.bytes bound them; without write.caching=true there are none."},
+     .documentation = "With write.caching=true: the most records of a partition that are acknowledged but not yet synced. "
+                      "Without it there are none."},
     {.name = "flush.ms", .type = kLong, .default_value = "1000", .min = 0, .node_name = "log.flush.interval.ms",
      .documentation = "With write.caching=true: how long an acknowledged record may stay unsynced, in milliseconds. "
                       "Without it every acknowledged record is synced."},
@@ -138,7 +138,8 @@ constexpr Property kTopic[] = {
      .reason = "Recovery never drops acknowledged records."},
     {.name = "write.caching", .type = kBoolean, .default_value = "false", .node_name = "write.caching",
      .documentation = "Whether writes are acknowledged before they are synced. A crash of the operating system or a power "
-                      "cut can then lose what flush.ms and flush.bytes allow."},
+                      "cut can then lose what flush.ms, flush.bytes and flush.messages allow, and the "
+                      "death of the process the newest 10 ms, or as long as a sync takes."},
     {.name = "write.quorum", .type = kInt, .default_value = "0", .min = 0, .max = limits::kReplicasPerPartitionMax,
      .node_name = "write.quorum",
      .documentation = "Copies that must have a record before it is committed; 0: a majority."},

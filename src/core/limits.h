@@ -33,6 +33,7 @@ inline constexpr std::size_t kJournalFileBytes = 64u << 20;
 inline constexpr std::size_t kJournalBytesMax = 256u << 20;
 inline constexpr std::size_t kRoundBytesMax = 16u << 20;
 inline constexpr std::size_t kDirtyBytesMax = 64u << 20;
+inline constexpr std::size_t kWriteCacheBytesMax = 16u << 20;
 inline constexpr std::size_t kCleanerPassBytesMax = 1u << 20;
 inline constexpr std::size_t kBypassBytesMin = 256u << 10;
 inline constexpr std::size_t kBypassPartitionsPerRoundMax = 16;

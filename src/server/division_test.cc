@@ -97,6 +97,7 @@ io::Task<> create_all(std::vector<ShardStore*> stores) {
     storage::PartitionSpec spec;
     spec.incarnation = incarnation_of(i);
     spec.directory = "logs/log-" + std::to_string(i) + "/0";
+    if (i % 3 == 1) spec.durability = storage::DurabilityClass::kCached;
     ShardStore& store = store_of(stores, spec.incarnation);
     EXPECT_TRUE((co_await store.create(std::move(spec))).ok());
   }
@@ -118,6 +119,7 @@ io::Task<> append_all(std::vector<ShardStore*> stores) {
     const std::vector<std::byte> value(i + 1, static_cast<std::byte>(partition->log_end().value));
     const auto round = store.put_state({incarnation, i}, Slice::copy_of(value));
     EXPECT_TRUE((co_await store.wait_synced(*round)).ok());
+    EXPECT_TRUE((co_await store.sync_cached(*partition)).ok());
   }
 }
 

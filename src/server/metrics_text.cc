@@ -149,6 +149,8 @@ void write_storage(MetricsWriter& out) {
   add("pyralog_journal_retained_bytes", "gauge", "Journal that recovery would still need.", &Store::journal_retained_bytes);
   add("pyralog_bypassed_bytes_total", "counter", "Bytes written to segments past the journal.", &Store::bypassed_bytes);
   add("pyralog_dirty_bytes", "gauge", "Bytes in memory that are not in a segment yet.", &Store::dirty_bytes);
+  add("pyralog_write_cache_bytes", "gauge", "Acknowledged bytes of logs with write.caching that are in memory only.",
+      &Store::write_cache_bytes);
   add("pyralog_tail_cache_bytes", "gauge", "Bytes of segments kept in memory for readers.", &Store::cached_bytes);
   add("pyralog_cleaner_passes_total", "counter", "Passes from the journal to segments.", &Store::cleaner_passes);
   add("pyralog_cleaned_bytes_total", "counter", "Bytes moved to segments.", &Store::cleaned_bytes);

@@ -33,6 +33,7 @@ storage::LogSettings storage_settings(const cluster::LogSettings& from, Duration
   to.write_caching = from.write_caching;
   to.flush_ms = from.flush_interval.count();
   to.flush_bytes = from.flush_bytes;
+  to.flush_messages = from.flush_messages;
   to.producer_expiry_ms = std::chrono::duration_cast<std::chrono::milliseconds>(producer_expiry).count();
   return to;
 }
@@ -88,6 +89,10 @@ io::Task<Result<>> Shard::create_missing(cluster::LogPtr log) {
     const PartitionIndex index(static_cast<std::int32_t>(i));
     if (storage::PartitionFiles* files = store_->find(partition.incarnation)) {
       install(log, index, *files);
+      // A change of its class that a crash kept from this shard.
+      const bool caches = files->durability() == storage::DurabilityClass::kCached;
+      if (caches == rules_of(*log)->settings.write_caching) continue;
+      PYRALOG_CO_TRY(co_await find(partition.incarnation)->data->apply_settings(rules_of(*log)->storage));
       continue;
     }
     storage::PartitionSpec spec{.incarnation = partition.incarnation, .directory = partition_directory(*log, index)};

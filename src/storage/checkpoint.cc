@@ -59,7 +59,9 @@ Result<std::vector<Segment>> take_segments(ByteView& bytes) {
   return segments;
 }
 
-Result<CheckpointPartition> take_partition(ByteView& bytes) {
+}  // namespace
+
+Result<CheckpointPartition> decode_partition(ByteView& bytes) {
   CheckpointPartition partition;
   std::uint8_t durability = 0;
   std::uint8_t has_mark = 0;
@@ -86,82 +88,49 @@ Result<CheckpointPartition> take_partition(ByteView& bytes) {
   return partition;
 }
 
-/// Of a partition whose segments have everything: it needs no round that is there now.
-constexpr RoundSequence kNoRedo{UINT64_MAX};
-
-/// A partition's entry, wherever its parts are.
-struct PartitionFields {
-  Incarnation incarnation;
-  RoundSequence redo;
-  Offset start;
-  DurabilityClass durability{};
-  std::string_view directory;
-  const CachedBounds& bounds;
-  std::span<const Segment> segments;
-  const std::optional<CachedMark>& cached;
-  ByteView state;
-
-  void encode(std::vector<std::byte>& out) const {
-    put_little(out, incarnation.value);
-    put_little(out, redo.value);
-    put_little(out, start.value);
-    put_little(out, static_cast<std::uint8_t>(durability));
-    put_little(out, static_cast<std::uint16_t>(directory.size()));
-    const ByteView text = as_bytes(directory);
-    out.insert(out.end(), text.begin(), text.end());
-    put_little(out, bounds.write_bytes_max);
-    put_little(out, bounds.write_records_max);
-    put_little(out, std::int64_t{bounds.write_delay_max.count()});
-    put_little(out, bounds.flush_bytes_max);
-    put_little(out, std::int64_t{bounds.flush_delay_max.count()});
-    put_little(out, static_cast<std::uint32_t>(segments.size()));
-    for (const Segment& segment : segments) {
-      put_little(out, segment.base.value);
-      put_little(out, segment.end);
-      put_little(out, segment.clean_end);
-      put_little(out, static_cast<std::uint8_t>(segment.named));
-    }
-    put_little(out, static_cast<std::uint8_t>(cached.has_value()));
-    if (cached.has_value()) {
-      put_position(out, cached->scan_from);
-      put_position(out, cached->solid_end);
-    }
-    out.insert(out.end(), state.begin(), state.end());
-  }
-};
-
-}  // namespace
-
-void CheckpointWriter::add(const PartitionFiles& partition, std::optional<RoundSequence> redo,
-                           const std::optional<CachedMark>& cached, ByteView state) {
-  if (redo.has_value()) lowest_redo_ = lowest_redo_.has_value() ? std::min(*lowest_redo_, *redo) : *redo;
-  ++partitions_count_;
-  const PartitionFields fields{.incarnation = partition.incarnation(),
-                               .redo = redo.value_or(kNoRedo),
-                               .start = partition.start(),
-                               .durability = partition.durability(),
-                               .directory = partition.directory(),
-                               .bounds = partition.cached_bounds(),
-                               .segments = partition.segments(),
-                               .cached = cached,
-                               .state = state};
-  fields.encode(out_);
+PartitionEntry PartitionEntry::of(const PartitionFiles& partition) {
+  return {.incarnation = partition.incarnation(),
+          .start = partition.start(),
+          .durability = partition.durability(),
+          .directory = partition.directory(),
+          .bounds = partition.cached_bounds(),
+          .segments = partition.segments()};
 }
 
-void CheckpointWriter::add(const CheckpointPartition& partition) {
+void PartitionEntry::encode(std::vector<std::byte>& out) const {
+  put_little(out, incarnation.value);
+  put_little(out, redo.value);
+  put_little(out, start.value);
+  put_little(out, static_cast<std::uint8_t>(durability));
+  put_little(out, static_cast<std::uint16_t>(directory.size()));
+  const ByteView text = as_bytes(directory);
+  out.insert(out.end(), text.begin(), text.end());
+  put_little(out, bounds.write_bytes_max);
+  put_little(out, bounds.write_records_max);
+  put_little(out, std::int64_t{bounds.write_delay_max.count()});
+  put_little(out, bounds.flush_bytes_max);
+  put_little(out, std::int64_t{bounds.flush_delay_max.count()});
+  put_little(out, static_cast<std::uint32_t>(segments.size()));
+  for (const Segment& segment : segments) {
+    put_little(out, segment.base.value);
+    put_little(out, segment.end);
+    put_little(out, segment.clean_end);
+    put_little(out, static_cast<std::uint8_t>(segment.named));
+  }
+  put_little(out, static_cast<std::uint8_t>(cached.has_value()));
+  if (cached.has_value()) {
+    put_position(out, cached->scan_from);
+    put_position(out, cached->solid_end);
+  }
+  out.insert(out.end(), state.begin(), state.end());
+}
+
+void CheckpointWriter::add(const PartitionEntry& partition) {
+  if (partition.redo != PartitionEntry::kNoRedo) {
+    lowest_redo_ = lowest_redo_.has_value() ? std::min(*lowest_redo_, partition.redo) : partition.redo;
+  }
   ++partitions_count_;
-  std::vector<std::byte> state;
-  partition.state.encode(state);
-  const PartitionFields fields{.incarnation = partition.incarnation,
-                               .redo = kNoRedo,
-                               .start = partition.start,
-                               .durability = partition.durability,
-                               .directory = partition.directory,
-                               .bounds = partition.cached_bounds,
-                               .segments = partition.segments,
-                               .cached = partition.cached,
-                               .state = state};
-  fields.encode(out_);
+  partition.encode(out_);
 }
 
 void CheckpointWriter::add(StateKey key, ByteView value) {
@@ -223,7 +192,7 @@ Result<Checkpoint> Checkpoint::decode(ByteView file, const StoreOptions& expecte
   checkpoint.clean_stop = (flags & kCleanStopFlag) != 0;
   bytes = file.first(length).subspan(kHeaderBytes);
   for (std::uint32_t i = 0; i < partitions_count; ++i) {
-    PYRALOG_ASSIGN(CheckpointPartition partition, take_partition(bytes));
+    PYRALOG_ASSIGN(CheckpointPartition partition, decode_partition(bytes));
     checkpoint.partitions.push_back(std::move(partition));
   }
   for (std::uint32_t i = 0; i < states_count; ++i) {

@@ -4,7 +4,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/result.h"
@@ -31,13 +33,6 @@ inline constexpr std::uint64_t kBytesMax = 1u << 30;
 
 }  // namespace checkpoint_format
 
-/// How far a cached partition's file can be trusted (storage.md §3): recovery scans batches from `scan_from`, where the
-/// log's state is the stored one; what is bad below `solid_end` is corruption.
-struct CachedMark {
-  LogPosition scan_from;
-  LogPosition solid_end;
-};
-
 /// One partition in a checkpoint, as of its `shown` round.
 struct CheckpointPartition {
   Incarnation incarnation;
@@ -50,6 +45,29 @@ struct CheckpointPartition {
   std::optional<CachedMark> cached;
   LogState state;
 };
+
+/// A partition's entry, in a checkpoint or in a PARTITION of the journal, wherever its parts are.
+struct PartitionEntry {
+  /// Of a partition whose segments have everything: it needs no round that is there now.
+  static constexpr RoundSequence kNoRedo{UINT64_MAX};
+
+  Incarnation incarnation;
+  RoundSequence redo = kNoRedo;
+  Offset start;
+  DurabilityClass durability{};
+  std::string_view directory;
+  CachedBounds bounds;
+  std::span<const Segment> segments;
+  std::optional<CachedMark> cached;
+  ByteView state;  ///< at cached->scan_from, if there is that; else at the log's end
+
+  /// As the partition is now, but for its state.
+  static PartitionEntry of(const PartitionFiles& partition);
+  void encode(std::vector<std::byte>& out) const;
+};
+
+/// Reads what PartitionEntry::encode wrote and moves `bytes` behind it. kCorrupt, kUnsupportedVersion.
+Result<CheckpointPartition> decode_partition(ByteView& bytes);
 
 /// What a shard's journal need not be read for (storage.md §3).
 struct Checkpoint {
@@ -68,11 +86,7 @@ class CheckpointWriter {
  public:
   explicit CheckpointWriter(const StoreOptions& options) : options_(options) { out_.resize(checkpoint_format::kHeaderBytes); }
 
-  /// `redo`: none if the segments have everything; it then counts from after `shown`.
-  void add(const PartitionFiles& partition, std::optional<RoundSequence> redo, const std::optional<CachedMark>& cached,
-           ByteView state);
-  /// One that lies in a checkpoint already and needs no round.
-  void add(const CheckpointPartition& partition);
+  void add(const PartitionEntry& partition);
   void add(StateKey key, ByteView value);
 
   RoundSequence redo_from(RoundSequence shown) const noexcept {

@@ -20,9 +20,18 @@ Checkpointer::Capture Checkpointer::capture(RoundSequence shown, bool clean_stop
   std::vector<std::byte> state;
   for (const Incarnation incarnation : order) {
     PartitionFiles& partition = *context_.partitions.at(incarnation);
-    state.clear();
-    partition.state().encode(state);
-    writer.add(partition, context_.ledger(partition).redo(), std::nullopt, state);
+    const PartitionLedger ledger = context_.ledger(partition);
+    PartitionEntry entry = PartitionEntry::of(partition);
+    entry.redo = ledger.redo().value_or(PartitionEntry::kNoRedo);
+    if (const auto* cached = ledger.cached(); cached != nullptr && cached->mark.has_value()) {
+      entry.cached = cached->mark;
+      entry.state = cached->state;
+    } else {
+      state.clear();
+      partition.state().encode(state);
+      entry.state = state;
+    }
+    writer.add(entry);
   }
   for (const auto& [key, value] : context_.states) writer.add(key, value.view());
   const RoundSequence redo_from = writer.redo_from(shown);

@@ -13,6 +13,7 @@ constexpr Duration kFullDiskDelay = std::chrono::seconds(1);
 
 void Cleaner::update(PartitionFiles& partition) {
   PartitionLedger ledger = context_.ledger(partition);
+  if (ledger.cached() != nullptr) return;  // the flusher's
   const Incarnation incarnation = partition.incarnation();
   const RoundSequence redo = ledger.redo().value_or(RoundSequence(0));
   if (redo != ledger.queued_redo()) {
@@ -162,7 +163,8 @@ io::Task<Result<>> Cleaner::pass(PartitionFiles& partition) {
   Result<> result;
   auto file = co_await segments_.open(partition, run.segment);
   if (file.ok()) {
-    result = co_await write_run(**file, run);
+    result = segments_.write(**file, run);
+    if (result.ok()) result = co_await (*file)->sync();
   } else {
     result = std::move(file).error();
   }
@@ -181,28 +183,6 @@ io::Task<Result<>> Cleaner::pass(PartitionFiles& partition) {
   }
   pass_ended_.notify_all();
   co_return result;
-}
-
-io::Task<Result<>> Cleaner::write_run(io::File& file, const PartitionLedger::DirtyRun& run) {
-  const std::uint64_t write_max = context_.geometry().write_bytes_max;
-  std::vector<ByteView> pieces;
-  std::uint64_t begin = 0, end = 0;
-  for (const StoredPart& part : run.parts) {
-    std::uint64_t done = 0;
-    while (done < part.bytes) {
-      if (!pieces.empty() && (end != part.position + done || end - begin == write_max)) {
-        PYRALOG_CO_TRY(file.write_now(begin, pieces));
-        pieces.clear();
-      }
-      if (pieces.empty()) begin = end = part.position + done;
-      const std::uint64_t bytes = std::min(part.bytes - done, write_max - (end - begin));
-      pieces.push_back(part.slice.view().subspan(done, bytes));
-      end += bytes;
-      done += bytes;
-    }
-  }
-  if (!pieces.empty()) PYRALOG_CO_TRY(file.write_now(begin, pieces));
-  co_return co_await file.sync();
 }
 
 io::Task<Result<>> Cleaner::clean(PartitionFiles& partition) {

@@ -63,7 +63,6 @@ class Cleaner {
   PartitionFiles* pick();
   io::Task<> pass_in_scope(PartitionFiles* partition);
   io::Task<Result<>> pass(PartitionFiles& partition);
-  io::Task<Result<>> write_run(io::File& file, const PartitionLedger::DirtyRun& run);
 
   StoreContext& context_;
   SegmentFiles& segments_;

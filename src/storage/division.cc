@@ -56,7 +56,17 @@ io::Task<Result<>> DivisionChange::write_shard(ShardId to) {
   PYRALOG_CO_TRY(co_await io::Reactor::current().disk().make_directories(names.directory));
   CheckpointWriter writer(options);
   for (const CheckpointPartition& partition : partitions_) {
-    if (shard_of_(partition.incarnation, to_.shards) == to) writer.add(partition);
+    if (shard_of_(partition.incarnation, to_.shards) != to) continue;
+    std::vector<std::byte> state;
+    partition.state.encode(state);
+    writer.add({.incarnation = partition.incarnation,
+                .start = partition.start,
+                .durability = partition.durability,
+                .directory = partition.directory,
+                .bounds = partition.cached_bounds,
+                .segments = partition.segments,
+                .cached = partition.cached,
+                .state = state});
   }
   for (const auto& [key, value] : states_) {
     if (shard_of_(key.owner, to_.shards) == to) writer.add(key, value.view());

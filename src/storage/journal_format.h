@@ -84,10 +84,11 @@ enum class RoundKind : std::uint8_t {
   kTruncate = 4,  ///< the log ends at offset `value`, place `at`
   kStart = 5,     ///< the log starts at offset `value`; segments below `at.segment` are gone; its state, with what
                   ///< the gone batches left in it
-  kCreate = 6,    ///< the partition exists, starting at offset `value`; or, if it does, its class changed
+  kCreate = 6,    ///< the partition exists, starting at offset `value`
   kDelete = 7,
   kState = 8,  ///< the value of key (incarnation, at.position); no payload: none
   kEmpty = 9,
+  kPartition = 10,  ///< what is known of a partition, whole: rounds before this one count no more for it
 };
 
 struct Descriptor {

@@ -173,8 +173,20 @@ TEST(CheckpointFormat, GoldenFileStillReads) {
   CheckpointWriter writer(options);
   PartitionFiles partition;
   PartitionLedger::create(partition, Incarnation(9), "logs/orders/3", DurabilityClass::kDurable, Offset(1));
-  writer.add(partition, RoundSequence(40), std::nullopt, as_bytes(state));
-  writer.add(clean);
+  PartitionEntry entry = PartitionEntry::of(partition);
+  entry.redo = RoundSequence(40);
+  entry.state = as_bytes(state);
+  writer.add(entry);
+  std::vector<std::byte> clean_state;
+  clean.state.encode(clean_state);
+  writer.add({.incarnation = clean.incarnation,
+              .start = clean.start,
+              .durability = clean.durability,
+              .directory = clean.directory,
+              .bounds = clean.cached_bounds,
+              .segments = clean.segments,
+              .cached = clean.cached,
+              .state = clean_state});
   writer.add(StateKey{Incarnation(1), 6}, as_bytes("term 8"));
   EXPECT_EQ(as_text(writer.finish(77, RoundSequence(42), true)), file);
 }

@@ -38,6 +38,7 @@ CachedBounds cached_bounds(const LogSettings& settings) {
   CachedBounds bounds;
   constexpr std::int64_t kDelayMsMax = std::chrono::duration_cast<std::chrono::milliseconds>(Duration::max()).count();
   bounds.flush_bytes_max = settings.flush_bytes;
+  bounds.flush_records_max = settings.flush_messages;
   bounds.flush_delay_max = std::chrono::milliseconds(std::min(settings.flush_ms, kDelayMsMax));
   return bounds;
 }

@@ -32,6 +32,7 @@ struct LogSettings {
   bool write_caching = false;                       ///< write.caching: the cached durability class
   std::int64_t flush_ms = 10;                       ///< flush.ms; of the cached class
   std::uint64_t flush_bytes = 16u << 20;            ///< flush.bytes; of the cached class
+  std::uint64_t flush_messages = UINT64_MAX;        ///< flush.messages; of the cached class
   std::int64_t producer_expiry_ms = kDayMs;         ///< producer.id.expiration.ms
   SpaceUse space_use = SpaceUse::kLeavesSome;
 

@@ -17,7 +17,8 @@ class LogWorld {
   LogWorld(std::uint64_t seed, LogSettings settings, CommitRule rule = CommitRule::kLocal, StoreGeometry geometry = {})
       : node(seed, geometry), settings_(std::make_shared<const LogSettings>(settings)), rule_(rule) {
     node.open();
-    start(node.create());
+    const auto durability = settings.write_caching ? DurabilityClass::kCached : DurabilityClass::kDurable;
+    start(node.create(kFirst, Offset(0), durability));
   }
   ~LogWorld() {
     if (life_ != nullptr) stop();
@@ -54,6 +55,16 @@ class LogWorld {
       EXPECT_TRUE(prepared.ok()) << prepared.error().to_string();
       if (!prepared.ok()) return ErrorCode::kIo;
     }
+  }
+  void apply(LogSettings settings) {
+    settings_ = std::make_shared<const LogSettings>(settings);
+    const Result<> applied = run(log().apply_settings(settings_));
+    ASSERT_TRUE(applied.ok()) << applied.error().to_string();
+  }
+  /// Makes everything durable, whatever the class.
+  void flush() {
+    const Result<> flushed = run(node.store->sync_cached(node.partition()));
+    ASSERT_TRUE(flushed.ok()) << flushed.error().to_string();
   }
   /// The same, synced.
   Appended append_synced(const BatchSpec& spec) {

@@ -30,6 +30,7 @@ struct CachedBounds {
   std::uint64_t write_records_max = 100'000;
   Duration write_delay_max = std::chrono::milliseconds(10);
   std::uint64_t flush_bytes_max = UINT64_MAX;  ///< log setting flush.bytes
+  std::uint64_t flush_records_max = UINT64_MAX;  ///< log setting flush.messages; not stored
   Duration flush_delay_max = std::chrono::seconds(5);  ///< log setting flush.ms
 };
 
@@ -38,6 +39,14 @@ struct LogPosition {
   Offset segment;
   std::uint64_t position = 0;
   friend constexpr auto operator<=>(const LogPosition&, const LogPosition&) = default;
+};
+
+/// How far a cached partition's files can be trusted (storage.md §3): recovery scans batches from `scan_from`, where the
+/// log's state is the stored one; what is bad below `solid_end` is corruption.
+struct CachedMark {
+  LogPosition scan_from;
+  LogPosition solid_end;
+  friend bool operator==(const CachedMark&, const CachedMark&) = default;
 };
 
 /// One segment file, `<base>.log`. [0, end) are the log's bytes, wherever they are; the file's own length means nothing.
@@ -75,7 +84,8 @@ class PartitionFiles {
   LogState& state() noexcept { return state_; }
   const LogState& state() const noexcept { return state_; }
   Offset log_end() const noexcept { return state_.log_end(); }
-  /// Records below survive a crash of this node. Durable class: they are in a synced round.
+  /// Records below survive a crash of this node. Durable class: they are in a synced round. Cached class: they are synced
+  /// in their segment, in blocks that nothing will be written to again.
   Offset durable_end() const noexcept { return durable_end_; }
 
   /// Bytes of the log in memory; of these, what is not yet in a segment.
@@ -104,6 +114,31 @@ class PartitionFiles {
 
     std::uint64_t end() const noexcept { return at.position + bytes; }
   };
+  /// A place that recovery could scan from: `state` is the log's, encoded, as of `at`.
+  struct ScanStart {
+    LogPosition at;
+    std::vector<std::byte> state;
+  };
+  /// The batch that ends at `end` is followed by offset `log_end`.
+  struct BatchEnd {
+    LogPosition end;
+    Offset log_end;
+  };
+  /// What only a cached partition has.
+  struct Cached {
+    std::optional<CachedMark> mark;    ///< none: the log ends where its segments say, and nothing is to be scanned
+    std::vector<std::byte> state;      ///< at mark->scan_from
+    std::optional<ScanStart> next;     ///< takes the mark's place once all below it is solid
+    std::vector<BatchEnd> ends;        ///< above the solid end; the last one of each block
+    LogPosition synced;                ///< end of what is synced
+    std::uint64_t unwritten_records = 0;
+    std::uint64_t unsynced_bytes = 0, unsynced_records = 0;
+    MonotonicTime unwritten_since{};   ///< while there are dirty bytes
+    MonotonicTime unsynced_since{};    ///< while there are unsynced bytes
+    MonotonicTime due{};               ///< what the flusher's queue has it under
+    bool is_queued = false;
+    bool is_passing = false;           ///< the flusher has taken it from its queue
+  };
   /// The journal holds the log up to `end` in `round` and those before it.
   struct Journaled {
     RoundSequence round;
@@ -124,7 +159,7 @@ class PartitionFiles {
   std::vector<Resident> residents_;
   std::size_t residents_begin_ = 0;   // those before it are gone
   std::vector<Journaled> journaled_;  // ascending: what recovery would need; empty when all is clean
-  LogPosition synced_;                // end of what synced rounds hold
+  LogPosition synced_;                // end of what synced rounds hold; cached class: the log's end
   LogPosition clean_;                 // end of what the segments hold
   std::uint64_t dirty_bytes_ = 0;     // in memory, not in a segment
   std::uint64_t memory_bytes_ = 0;    // in memory
@@ -133,6 +168,7 @@ class PartitionFiles {
   RoundSequence round_;               // that round
   std::uint32_t freezes_ = 0;         // truncations and removals that keep passes away
   bool cleaning_ = false;             // a pass is under way
+  std::unique_ptr<Cached> cached_;    // of the cached class only
 };
 
 }  // namespace pyralog::storage

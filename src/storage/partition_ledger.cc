@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/assert.h"
 #include "storage/planted.h"
 
 namespace pyralog::storage {
@@ -45,6 +46,11 @@ void PartitionLedger::note_journaled(RoundSequence round, LogPosition end) {
 }
 
 void PartitionLedger::append(Slice bytes, RoundSequence round) {
+  push_resident(std::move(bytes));
+  note_journaled(round, end());
+}
+
+void PartitionLedger::push_resident(Slice bytes) {
   const LogPosition at = end();
   const std::uint64_t size = bytes.size();
   p_.dirty_bytes_ += size;
@@ -57,7 +63,88 @@ void PartitionLedger::append(Slice bytes, RoundSequence round) {
   } else {
     p_.residents_.push_back({at, size, std::move(bytes), false});
   }
-  note_journaled(round, end());
+}
+
+void PartitionLedger::begin_cached() {
+  PYRALOG_ASSERT(p_.segments_.back().end == 0 && p_.journaled_.empty(), "a class begins in a new segment, all else clean");
+  p_.durability_ = DurabilityClass::kCached;
+  if (p_.cached_ == nullptr) p_.cached_ = std::make_unique<Cached>();
+  settle_cached();
+}
+
+void PartitionLedger::end_cached() {
+  PYRALOG_ASSERT(p_.segments_.back().end == 0 && p_.clean_ == end(), "a class begins in a new segment, all else clean");
+  p_.durability_ = DurabilityClass::kDurable;
+  p_.durable_end_ = p_.state_.log_end();
+  p_.cached_.reset();
+}
+
+void PartitionLedger::settle_cached() {
+  Cached& cached = *p_.cached_;
+  cached.synced = p_.synced_ = end();
+  cached.mark = CachedMark{end(), end()};
+  cached.state.clear();
+  p_.state_.encode(cached.state);
+  cached.next.reset();
+  cached.ends.clear();
+  cached.unsynced_bytes = cached.unsynced_records = cached.unwritten_records = 0;
+  p_.durable_end_ = p_.state_.log_end();
+}
+
+void PartitionLedger::forget_mark() {
+  Cached& cached = *p_.cached_;
+  cached.mark.reset();
+  cached.next.reset();
+  cached.ends.clear();
+  cached.synced = p_.synced_ = end();
+}
+
+void PartitionLedger::append_cached(Slice bytes, Offset log_end) {
+  push_resident(std::move(bytes));
+  p_.synced_ = end();
+  std::vector<PartitionFiles::BatchEnd>& ends = p_.cached_->ends;
+  const bool same_block = !ends.empty() && ends.back().end.segment == end().segment &&
+                          align_up(ends.back().end.position, block_bytes_) == align_up(end().position, block_bytes_);
+  if (same_block) ends.pop_back();
+  ends.push_back({end(), log_end});
+}
+
+void PartitionLedger::offer_scan_start() {
+  Cached& cached = *p_.cached_;
+  if (cached.next.has_value() || (cached.mark.has_value() && cached.mark->scan_from == end())) return;
+  cached.next.emplace(end());
+  p_.state_.encode(cached.next->state);
+}
+
+void PartitionLedger::offer_segment_start() {
+  p_.cached_->next.reset();
+  offer_scan_start();
+}
+
+bool PartitionLedger::cached_synced(LogPosition synced_end) {
+  Cached& cached = *p_.cached_;
+  cached.synced = std::max(cached.synced, synced_end);
+  if (!cached.mark.has_value()) return false;
+  // A block that will be written to again may be destroyed with what was synced in it; no block of a finished segment will.
+  LogPosition solid = cached.synced;
+  const Segment* at = segment(solid.segment);
+  const bool finished = at != nullptr && at != &p_.segments_.back() && solid.position == at->end;
+  if (!finished) solid.position = align_down(solid.position, block_bytes_);
+  CachedMark& mark = *cached.mark;
+  if (cached.next.has_value() && cached.next->at <= solid) {
+    mark.scan_from = cached.next->at;
+    mark.solid_end = std::max(mark.solid_end, mark.scan_from);
+    cached.state = std::move(cached.next->state);
+    cached.next.reset();
+  }
+  const auto first = std::find_if(cached.ends.begin(), cached.ends.end(),
+                                  [&](const PartitionFiles::BatchEnd& row) { return row.end > solid; });
+  if (first == cached.ends.begin()) return false;
+  // A batch that reaches beyond the solid blocks may be lost, the part below with it.
+  mark.solid_end = std::max(mark.solid_end, std::prev(first)->end);
+  p_.durable_end_ = std::max(p_.durable_end_, std::prev(first)->log_end);
+  cached.ends.erase(cached.ends.begin(), first);
+  return true;
 }
 
 void PartitionLedger::restore(LogPosition at, std::uint64_t bytes, Slice slice) {
@@ -81,6 +168,7 @@ void PartitionLedger::roll(Offset base) {
 }
 
 bool PartitionLedger::synced(LogPosition end_synced, Offset log_end) {
+  if (p_.cached_ != nullptr) return false;  // a round says nothing of its bytes
   // A truncation that was issued after the round may have taken some of it back.
   p_.synced_ = std::min(std::max(p_.synced_, end_synced), end());
   const Offset durable_end = std::min(std::max(p_.durable_end_, log_end), p_.state_.log_end());
@@ -257,6 +345,7 @@ std::vector<Offset> PartitionLedger::drop_front(Offset first) {
 void PartitionLedger::drop_memory() {
   p_.residents_.clear();
   p_.residents_begin_ = 0;
+  p_.cached_.reset();
   p_.journaled_.clear();
   p_.dirty_bytes_ = p_.memory_bytes_ = 0;
 }

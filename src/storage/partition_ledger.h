@@ -61,6 +61,27 @@ class PartitionLedger {
   /// Segments below `first` are gone; if that is none of theirs, all are, and the log begins there.
   std::vector<Offset> drop_front(Offset first);
 
+  // The cached class. Its bytes go to the segments without a round, and are synced there later.
+  using Cached = PartitionFiles::Cached;
+  /// Null for the durable class.
+  Cached* cached() const noexcept { return p_.cached_.get(); }
+  /// From its end on, the log is of the cached class: everything below is solid, and the active segment is empty.
+  void begin_cached();
+  /// Everything is solid, and the active segment is empty: from here on it is of the durable class.
+  void end_cached();
+  /// A batch after which the log ends at `log_end`.
+  void append_cached(Slice bytes, Offset log_end);
+  /// The log as it ends now may become what recovery scans from, once it is solid; unless another place waits for that.
+  void offer_scan_start();
+  /// The same for the start of the active segment, which has just begun.
+  void offer_segment_start();
+  /// All below `end` is synced. True if the durable end moved.
+  bool cached_synced(LogPosition end);
+  /// All is synced, and nothing will be appended any more.
+  void settle_cached();
+  /// The log was cut: until `begin_cached`, it ends where its segments say.
+  void forget_mark();
+
   /// Lets go of everything in memory: the partition is gone.
   void drop_memory();
   /// Lets go of bytes in memory below `below` that are in their segment.
@@ -91,6 +112,7 @@ class PartitionLedger {
   std::size_t first_resident_behind(LogPosition at) const noexcept;
   std::uint64_t dirty_part(const Resident& resident) const noexcept;
   void compact_residents();
+  void push_resident(Slice bytes);
 
   PartitionFiles& p_;
   std::uint64_t block_bytes_;

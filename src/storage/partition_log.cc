@@ -14,6 +14,7 @@ PartitionLog::PartitionLog(LogShard& shard, PartitionFiles& files, std::shared_p
   // What recovery found survives as it is, so a sole copy has committed it.
   if (rule_ == CommitRule::kLocal) high_watermark_ = files_.log_end();
   files_.set_on_synced([this] { on_synced(); });
+  if (files_.durability() == DurabilityClass::kCached) shard_.store.set_cached_bounds(files_, cached_bounds(*settings_));
 }
 
 PartitionLog::~PartitionLog() { files_.set_on_synced({}); }

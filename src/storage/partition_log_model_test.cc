@@ -21,8 +21,10 @@ struct ModelBatch {
   BatchSpec spec;
 };
 
-LogSettings small_segments() {
+LogSettings small_segments(DurabilityClass durability) {
   LogSettings settings;
+  settings.write_caching = durability == DurabilityClass::kCached;
+  settings.flush_ms = 500;
   settings.segment_bytes = 12'000;
   settings.retention_ms = LogSettings::kUnbounded;
   settings.retention_bytes = 40'000;
@@ -42,8 +44,9 @@ StoreGeometry small_geometry() {
 
 class ModelRun {
  public:
-  explicit ModelRun(std::uint64_t seed)
-      : random_(seed), world_(seed, small_segments(), CommitRule::kExternal, small_geometry()) {}
+  ModelRun(std::uint64_t seed, DurabilityClass durability)
+      : random_(seed), durability_(durability), switches_(durability == DurabilityClass::kCached),
+        world_(seed, small_segments(durability), CommitRule::kExternal, small_geometry()) {}
 
   void step() {
     const std::uint64_t draw = random_.below(1000);
@@ -71,6 +74,8 @@ class ModelRun {
       retain();
     else if (draw < 940)
       world_.run(world_.log().rest());
+    else if (draw < 945 && switches_)
+      change_class();
     else if (draw < 980)
       world_.node.world.run_for(std::chrono::milliseconds(random_.below(4000)));
     else if (draw < 988)
@@ -130,14 +135,30 @@ class ModelRun {
   }
 
   void sync() {
+    if (durability_ == DurabilityClass::kCached) {
+      // The log's last block will be written to again, so what is in it is not safe from every power cut.
+      world_.flush();
+      synced_ = std::max(synced_, log().files().durable_end());
+      return;
+    }
     world_.node.sync(newest_round_);
     synced_ = model_end();
     ASSERT_EQ(log().files().durable_end(), synced_);
+  }
+  void change_class() {
+    const bool caches = durability_ == DurabilityClass::kCached;
+    durability_ = caches ? DurabilityClass::kDurable : DurabilityClass::kCached;
+    world_.apply(small_segments(durability_));
+    ASSERT_EQ(log().files().durability(), durability_);
+    ASSERT_EQ(log().files().durable_end(), log().log_end());
+    synced_ = model_end();
+    newest_round_ = {};
   }
   void commit() {
     sync();
     if (batches_.empty()) return;
     const ModelBatch& upto = batches_[random_.below(batches_.size())];
+    if (upto.end > synced_) return;
     log().advance_high_watermark(upto.end);
     high_watermark_ = std::max(high_watermark_, upto.end);
   }
@@ -312,6 +333,8 @@ class ModelRun {
   }
 
   Random random_;
+  DurabilityClass durability_;
+  bool switches_;
   LogWorld world_;
   std::vector<ModelBatch> batches_;  // from the first segment's base on
   std::map<std::int64_t, std::int32_t> sequences_deleted_;
@@ -325,18 +348,25 @@ class ModelRun {
 
 class PartitionLogModel : public testing::TestWithParam<std::uint64_t> {};
 
-TEST_P(PartitionLogModel, BehavesLikeAListOfBatches) {
-  ModelRun run(GetParam());
+void run_model(std::uint64_t seed, DurabilityClass durability) {
+  ModelRun run(seed, durability);
   for (int i = 0; i < 500; ++i) {
     run.step();
-    if (HasFatalFailure()) {
-      ADD_FAILURE() << "seed " << GetParam() << " step " << i;
+    if (testing::Test::HasFatalFailure()) {
+      ADD_FAILURE() << "seed " << seed << " step " << i;
       return;
     }
   }
 }
 
+TEST_P(PartitionLogModel, BehavesLikeAListOfBatches) { run_model(GetParam(), DurabilityClass::kDurable); }
+
+class CachedPartitionLogModel : public testing::TestWithParam<std::uint64_t> {};
+
+TEST_P(CachedPartitionLogModel, BehavesLikeAListOfBatchesWhateverItsClass) { run_model(GetParam(), DurabilityClass::kCached); }
+
 INSTANTIATE_TEST_SUITE_P(Seeds, PartitionLogModel, testing::Range<std::uint64_t>(1, 21));
+INSTANTIATE_TEST_SUITE_P(Seeds, CachedPartitionLogModel, testing::Range<std::uint64_t>(1, 21));
 // A snapshot that was being written during a truncation outlived it.
 INSTANTIATE_TEST_SUITE_P(Regressions, PartitionLogModel, testing::Values(1595, 1640));
 

@@ -114,6 +114,7 @@ Result<> Replay::apply_one(const Descriptor& descriptor, ByteView payload) {
     return {};
   }
   if (descriptor.kind == RoundKind::kCreate) return is_new ? apply_create(descriptor, payload) : Result<>();
+  if (descriptor.kind == RoundKind::kPartition) return is_new ? apply_partition(descriptor, payload) : Result<>();
   const auto found = partitions_.find(descriptor.incarnation);
   if (found == partitions_.end()) {
     // Rounds that the checkpoint shows may speak of partitions that were removed since.
@@ -242,16 +243,30 @@ Result<> Replay::apply_create(const Descriptor& descriptor, ByteView payload) {
   auto create = decode_create(payload);
   if (!create.ok()) return contradiction(descriptor, "malformed creation");
   const auto [found, created] = partitions_.try_emplace(descriptor.incarnation);
+  if (!created) return contradiction(descriptor, "created twice");
   Partition& partition = found->second;
   partition.base.durability = create->durability;
   partition.base.cached_bounds = create->bounds;
-  if (!created) return {};
   partition.base.incarnation = descriptor.incarnation;
   partition.base.directory = std::move(create->directory);
   partition.base.start = Offset(descriptor.value);
   partition.base.segments.push_back(Segment{.base = partition.base.start});
   partition.base.state.trim(partition.base.start);
   partition.state_at = partition.end();
+  // Its appends leave no trace here.
+  if (create->durability == DurabilityClass::kCached) partition.base.cached = CachedMark{partition.end(), partition.end()};
+  return {};
+}
+
+Result<> Replay::apply_partition(const Descriptor& descriptor, ByteView payload) {
+  const auto found = partitions_.find(descriptor.incarnation);
+  auto entry = decode_partition(payload);
+  if (found == partitions_.end()) return contradiction(descriptor, "no such partition");
+  if (!entry.ok() || !payload.empty() || entry->incarnation != descriptor.incarnation) {
+    return contradiction(descriptor, "a malformed partition");
+  }
+  found->second = Partition{.base = std::move(*entry), .state_at = {}, .ranges = {}, .journaled = {}};
+  found->second.state_at = found->second.end();
   return {};
 }
 
@@ -274,6 +289,12 @@ Result<ReplayedPartition> Replay::finish_one(Partition partition) {
   ReplayedPartition out;
   auto& segments = partition.base.segments;
   const LogPosition end = partition.end();
+  if (partition.base.cached.has_value()) {
+    out.clean = end;
+    out.state_at = end;
+    out.base = std::move(partition.base);
+    return out;
+  }
   auto first_dirty = std::find_if(segments.begin(), segments.end(), [](const Segment& at) { return at.clean_end < at.end; });
   out.clean = first_dirty == segments.end() ? end : LogPosition{first_dirty->base, first_dirty->clean_end};
   auto next = partition.ranges.begin();

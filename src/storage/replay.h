@@ -82,6 +82,7 @@ class Replay {
   Result<> apply_truncate(Partition& partition, const Descriptor& descriptor);
   Result<> apply_start(Partition& partition, const Descriptor& descriptor, ByteView payload);
   Result<> apply_create(const Descriptor& descriptor, ByteView payload);
+  Result<> apply_partition(const Descriptor& descriptor, ByteView payload);
   void lower_clean(Partition& partition, LogPosition at);
   Result<ReplayedPartition> finish_one(Partition partition);
 

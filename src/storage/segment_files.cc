@@ -1,5 +1,6 @@
 #include "storage/segment_files.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "storage/file_names.h"
@@ -48,6 +49,34 @@ io::Task<Result<SharedFile>> SegmentFiles::open(PartitionFiles& partition, Offse
   if (named == nullptr) co_return ErrorCode::kNotFound;
   named->named = true;
   co_return file;
+}
+
+Result<> SegmentFiles::write(io::File& file, const PartitionLedger::DirtyRun& run) const {
+  const std::uint64_t write_max = context_.geometry().write_bytes_max;
+  std::vector<ByteView> pieces;
+  std::uint64_t begin = 0, end = 0;
+  for (const StoredPart& part : run.parts) {
+    std::uint64_t done = 0;
+    while (done < part.bytes) {
+      if (!pieces.empty() && (end != part.position + done || end - begin == write_max)) {
+        PYRALOG_TRY(file.write_now(begin, pieces));
+        pieces.clear();
+      }
+      if (pieces.empty()) begin = end = part.position + done;
+      const std::uint64_t bytes = std::min(part.bytes - done, write_max - (end - begin));
+      pieces.push_back(part.slice.view().subspan(done, bytes));
+      end += bytes;
+      done += bytes;
+    }
+  }
+  return pieces.empty() ? Result<>() : file.write_now(begin, pieces);
+}
+
+io::Task<Result<>> SegmentFiles::sync_directory(const PartitionFiles& partition) {
+  auto synced = co_await context_.reactor.disk().sync_directory(context_.options.data_directory + "/" + partition.directory());
+  // Without a directory there are no names.
+  if (!synced.ok() && synced.error() == ErrorCode::kNotFound) co_return Result<>();
+  co_return synced;
 }
 
 io::Task<Result<>> SegmentFiles::remove(const PartitionFiles& partition, std::vector<Offset> bases) {

@@ -21,6 +21,11 @@ class SegmentFiles {
   /// The segment's file, created when missing, its name durable. kNotFound: the segment was dropped meanwhile.
   io::Task<Result<SharedFile>> open(PartitionFiles& partition, Offset base);
 
+  /// Writes what a pass is to write, without a sync, in line.
+  Result<> write(io::File& file, const PartitionLedger::DirtyRun& run) const;
+  /// Makes the removal of files durable, so that their names may be used again.
+  io::Task<Result<>> sync_directory(const PartitionFiles& partition);
+
   /// Removes dropped segments with their indexes.
   io::Task<Result<>> remove(const PartitionFiles& partition, std::vector<Offset> bases);
   /// Removes a partition's directory with everything in it.

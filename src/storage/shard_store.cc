@@ -16,6 +16,7 @@ Result<> ShardStore::Parts::serving() const {
 void ShardStore::Parts::start_loops() {
   committing.spawn(committer.run(committing));
   background.spawn(cleaner.run(background));
+  background.spawn(flusher.run(background));
   background.spawn(checkpointer.run(background));
   background.spawn(space.run(background));
 }
@@ -40,6 +41,7 @@ io::Task<Result<>> ShardStore::close() {
   parts.bypass.close();
   Result<> result;
   if (!parts.context.failure.has_value()) result = co_await parts.cleaner.clean_all();
+  if (!parts.context.failure.has_value() && result.ok()) result = co_await parts.flusher.settle_all();
   if (!parts.context.failure.has_value() && result.ok()) result = co_await parts.committer.prove_now();
   if (!parts.context.failure.has_value() && result.ok()) result = co_await parts.checkpointer.store_now(true);
   if (parts.context.failure.has_value()) co_return parts.context.failed_error();
@@ -71,6 +73,7 @@ io::Task<Result<PartitionFiles*>> ShardStore::create(PartitionSpec spec) {
   auto partition = std::make_unique<PartitionFiles>();
   PartitionLedger::create(*partition, spec.incarnation, std::move(spec.directory), spec.durability, spec.start);
   parts.context.ledger(*partition).set_cached_bounds(spec.cached_bounds);
+  if (spec.durability == DurabilityClass::kCached) parts.context.ledger(*partition).begin_cached();
   PartitionFiles* created = partition.get();
   parts.context.partitions.emplace(spec.incarnation, std::move(partition));
   PYRALOG_CO_TRY(co_await parts.committer.wait_synced(round));
@@ -88,6 +91,7 @@ io::Task<Result<>> ShardStore::remove(Incarnation incarnation) {
   const RoundSequence round = parts.committer.add(descriptor, {}, &partition);
   parts.committer.note_end(partition);
   parts.cleaner.forget(partition);
+  parts.flusher.forget(partition);
   parts.context.tracked(partition, [&] { parts.context.ledger(partition).drop_memory(); });
   // Rounds under way still know it, so it lives until this round is durable.
   std::unique_ptr<PartitionFiles> owner = std::move(parts.context.partitions.at(incarnation));
@@ -115,7 +119,13 @@ Result<RoundSequence> ShardStore::append(PartitionFiles& partition, Slice batch,
   if (space_use == SpaceUse::kLeavesSome && !parts.space.admits(batch.size())) return ErrorCode::kNoSpace;
   ++parts.context.counters.appended_batches;
   parts.context.counters.appended_bytes += batch.size();
-  const RoundSequence round = parts.committer.append(partition, std::move(batch), header.end_offset());
+  const bool cached = partition.durability() == DurabilityClass::kCached;
+  RoundSequence round;
+  if (cached) {
+    parts.flusher.append(partition, std::move(batch), header);
+  } else {
+    round = parts.committer.append(partition, std::move(batch), header.end_offset());
+  }
   partition.state().apply(header, partition.active().base, parts.context.reactor.wall_now());
   return round;
 }
@@ -126,8 +136,10 @@ RoundSequence ShardStore::synced() const noexcept { return parts_->committer.syn
 void ShardStore::roll(PartitionFiles& partition) {
   if (partition.active().end == 0) return;
   const Offset base = partition.log_end();
-  parts_->context.ledger(partition).roll(base);
+  PartitionLedger ledger = parts_->context.ledger(partition);
+  ledger.roll(base);
   partition.state().begin_segment(base);
+  if (ledger.cached() != nullptr) ledger.offer_segment_start();
 }
 
 io::Task<Result<>> ShardStore::truncate(PartitionFiles& partition, Offset end, LogPosition at) {
@@ -137,6 +149,7 @@ io::Task<Result<>> ShardStore::truncate(PartitionFiles& partition, Offset end, L
   const Segment* segment = partition.find_segment(at.segment);
   if (segment == nullptr || at.position > segment->end || end > partition.log_end()) co_return ErrorCode::kOutOfRange;
   if (at == ledger.end()) co_return Result<>();
+  if (ledger.cached() != nullptr) co_return co_await parts.truncate_cached(partition, end, at);
   co_await parts.cleaner.freeze(partition);
   PYRALOG_CO_TRY(parts.serving());
   const Descriptor descriptor{.kind = RoundKind::kTruncate, .incarnation = partition.incarnation(), .at = at,
@@ -161,6 +174,9 @@ io::Task<Result<>> ShardStore::set_start(PartitionFiles& partition, Offset start
   const bool empties = partition.find_segment(first_segment) == nullptr;
   if (empties && (start < partition.log_end() || first_segment != start)) co_return ErrorCode::kInvalidArgument;
   if (!empties && (first_segment > start || start > partition.log_end())) co_return ErrorCode::kInvalidArgument;
+  if (partition.durability() == DurabilityClass::kCached) {
+    co_return co_await parts.set_cached_start(partition, start, first_segment);
+  }
   co_await parts.cleaner.freeze(partition);
   PYRALOG_CO_TRY(parts.serving());
   PartitionLedger ledger = parts.context.ledger(partition);
@@ -211,7 +227,9 @@ std::vector<StateKey> ShardStore::state_keys(Incarnation owner) const {
 bool ShardStore::accepting() const noexcept {
   const Parts& parts = *parts_;
   const StoreGeometry& geometry = parts.context.geometry();
-  return !parts.closing && parts.context.counters.dirty_bytes < geometry.dirty_bytes_max &&
+  const StoreCounters& counters = parts.context.counters;
+  return !parts.closing && counters.dirty_bytes < geometry.dirty_bytes_max &&
+         counters.write_cache_bytes < geometry.write_cache_bytes_max &&
          parts.journal.bytes_since(parts.checkpointer.durable_redo()) < geometry.journal_bytes_max;
 }
 

@@ -28,6 +28,7 @@ struct StoreGeometry {
   std::uint64_t journal_bytes_max = limits::kJournalBytesMax;
   std::uint64_t round_bytes_max = limits::kRoundBytesMax;
   std::uint64_t dirty_bytes_max = limits::kDirtyBytesMax;
+  std::uint64_t write_cache_bytes_max = limits::kWriteCacheBytesMax;
   std::uint64_t pass_bytes_max = limits::kCleanerPassBytesMax;
   std::uint64_t write_bytes_max = limits::kWriteBytesMax;
   std::uint64_t batch_copied_bytes_below = limits::kBatchCopiedBytesBelow;
@@ -77,6 +78,8 @@ struct StoreCounters {
   std::uint64_t refused_for_space = 0;
   std::uint64_t dirty_bytes = 0;            ///< gauge: in memory, not yet in a segment
   std::uint64_t cached_bytes = 0;           ///< gauge: clean, still in memory
+  std::uint64_t write_cache_bytes = 0;      ///< gauge: of the cached class, acknowledged and in memory only
+  std::uint64_t flushes = 0, flushed_bytes = 0;  ///< of the cached class: syncs, bytes written
   std::uint64_t journal_retained_bytes = 0;  ///< gauge
   LatencyHistogram round_latency;           ///< seal to synced
   LatencyHistogram cleaner_latency;         ///< one pass
@@ -111,7 +114,8 @@ class ShardStore {
   io::Task<Result<>> make_directory(const PartitionFiles& partition);
 
   /// Adds one whole batch at the log's end, in the active segment (the caller has rolled if it should not go there).
-  /// Durable class: returns the round to wait for. Cached class: round 0. `batch` keeps its chunk until it is in a segment.
+  /// Durable class: returns the round to wait for. Cached class: round 0, as memory is all there is to wait for. `batch`
+  /// keeps its chunk until it is in a segment.
   /// kNoSpace, kIo, kClosed; then nothing happened.
   Result<RoundSequence> append(PartitionFiles& partition, Slice batch, const record::BatchHeader& header,
                                SpaceUse space_use = SpaceUse::kLeavesSome);
@@ -143,7 +147,7 @@ class ShardStore {
   Slice state(StateKey key) const;
   std::vector<StateKey> state_keys(Incarnation owner) const;
 
-  /// False while journal or dirty memory are at their bounds: stop reading from sockets. Appends still work.
+  /// False while journal, dirty memory or write cache are at their bounds: stop reading from sockets. Appends still work.
   bool accepting() const noexcept;
   /// Returns when `accepting()`, the store failed, or `abort` fired.
   io::Task<> wait_accepting(io::AbortSource& abort);

@@ -59,8 +59,10 @@ struct StoreContext {
       StoreCounters& counters;
       PartitionFiles& partition;
       std::uint64_t dirty = partition.dirty_bytes(), memory = partition.memory_bytes();
+      bool cached = partition.durability() == DurabilityClass::kCached;
       ~Carry() {
         counters.dirty_bytes += partition.dirty_bytes() - dirty;
+        if (cached) counters.write_cache_bytes += partition.dirty_bytes() - dirty;
         counters.cached_bytes += (partition.memory_bytes() - partition.dirty_bytes()) - (memory - dirty);
       }
     } carry{counters, partition};

@@ -68,11 +68,13 @@ class StoreWorld {
     open();
   }
 
-  PartitionFiles& create(Incarnation incarnation = kFirst, Offset start = Offset(0)) {
+  PartitionFiles& create(Incarnation incarnation = kFirst, Offset start = Offset(0),
+                         DurabilityClass durability = DurabilityClass::kDurable) {
     PartitionSpec spec;
     spec.incarnation = incarnation;
     spec.directory = "logs/log-" + std::to_string(incarnation.value) + "/0";
     spec.start = start;
+    spec.durability = durability;
     return *world.run(*reactor, store->create(std::move(spec))).value();
   }
   PartitionFiles& partition(Incarnation incarnation = kFirst) { return *store->find(incarnation); }

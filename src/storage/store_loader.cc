@@ -43,7 +43,6 @@ io::Task<Result<>> StoreLoader::begin_empty() {
 io::Task<Result<>> StoreLoader::recover(Checkpoint checkpoint) {
   StoreContext& context = parts_.context;
   const bool clean_stop = checkpoint.clean_stop;
-  (void)clean_stop;
   Replay replay(checkpoint, context.geometry().block_bytes);
   PYRALOG_CO_TRY(co_await recovery_.run(checkpoint, replay));
   checkpoint = {};
@@ -58,6 +57,22 @@ io::Task<Result<>> StoreLoader::recover(Checkpoint checkpoint) {
   const RoundSequence last(recovery_.next_sequence().value - 1);
   const auto current = recovery_.current_file();
   parts_.journal.adopt(recovery_.take_files(), current, last);
+  co_return co_await recover_cached(clean_stop);
+}
+
+io::Task<Result<>> StoreLoader::recover_cached(bool clean_stop) {
+  StoreContext& context = parts_.context;
+  CachedRecovery recovery(context, parts_.segments);
+  for (PartitionFiles* partition : cached_) {
+    if (const auto mark = marks_.find(partition->incarnation()); mark != marks_.end()) {
+      // After a clean stop the mark is the log's end.
+      if (!clean_stop) PYRALOG_CO_TRY(co_await recovery.run(*partition, mark->second));
+    } else {
+      PYRALOG_CO_TRY(co_await parts_.cleaner.clean(*partition));
+      PYRALOG_CO_TRY(co_await recovery.remove_unnamed(*partition));
+    }
+    recovery.begin(*partition);
+  }
   co_return Result<>();
 }
 
@@ -73,6 +88,8 @@ void StoreLoader::make_partition(ReplayedPartition replayed) {
   Loading loading;
   loading.partition = partition.get();
   loading.header_at = replayed.state_at;
+  if (base.durability == DurabilityClass::kCached) cached_.push_back(partition.get());
+  if (base.cached.has_value()) marks_.emplace(base.incarnation, *base.cached);
   loading.replayed = std::move(replayed);
   context.partitions.emplace(partition->incarnation(), std::move(partition));
   loading_.push_back(std::move(loading));
@@ -81,6 +98,7 @@ void StoreLoader::make_partition(ReplayedPartition replayed) {
 io::Task<Result<>> StoreLoader::check_segments(Loading& loading) {
   StoreContext& context = parts_.context;
   PartitionFiles& partition = *loading.partition;
+  if (marks_.contains(partition.incarnation())) co_return Result<>();  // what belongs to it comes out later
   const std::string directory = context.options.data_directory + "/" + partition.directory();
   auto listed = co_await context.reactor.disk().list(directory);
   if (!listed.ok() && listed.error().code() != ErrorCode::kNotFound) co_return std::move(listed).error();
@@ -208,7 +226,7 @@ io::Task<Result<>> StoreLoader::finish_partitions() {
     if (!loading.header.empty() || loading.header_at < ledger.end()) {
       co_return Error(ErrorCode::kCorrupt, partition.directory() + ": the log ends inside of a batch");
     }
-    partition.state().trim(partition.start());
+    if (!marks_.contains(partition.incarnation())) partition.state().trim(partition.start());
     for (const auto& [round, end] : loading.replayed.journaled) ledger.restore_journaled(round, end);
     parts_.context.tracked(partition, [&] { ledger.restored(loading.replayed.clean); });
     parts_.cleaner.update(partition);

@@ -1,11 +1,15 @@
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <vector>
 
+#include "storage/cached_recovery.h"
 #include "storage/checkpointer.h"
 #include "storage/cleaner.h"
 #include "storage/committer.h"
+#include "storage/flusher.h"
 #include "storage/journal.h"
 #include "storage/recovery.h"
 #include "storage/segment_files.h"
@@ -22,6 +26,7 @@ struct ShardStore::Parts {
         journal(reactor, context.options),
         segments(context),
         cleaner(context, segments, journal),
+        flusher(context, segments, cleaner),
         bypass(context, segments, cleaner, background),
         committer(context, journal, cleaner, segments, bypass),
         checkpoint_files(reactor, context.options, journal.names()),
@@ -30,6 +35,7 @@ struct ShardStore::Parts {
     context.on_failed = [this] {
       committer.wake_all();
       cleaner.wake();
+      flusher.wake();
       checkpointer.wake_all();
     };
   }
@@ -38,6 +44,7 @@ struct ShardStore::Parts {
   Journal journal;
   SegmentFiles segments;
   Cleaner cleaner;
+  Flusher flusher;
   Bypass bypass;
   Committer committer;
   CheckpointFiles checkpoint_files;
@@ -51,6 +58,13 @@ struct ShardStore::Parts {
   /// kClosed, or why the store failed.
   Result<> serving() const;
   void start_loops();
+
+  /// A change of a cached partition, as its whole new entry: durable on return. `apply` makes memory say the same.
+  io::Task<Result<>> put_entry(PartitionFiles& partition, PartitionEntry entry, std::move_only_function<void()> apply);
+  io::Task<Result<>> put_class(PartitionFiles& partition, DurabilityClass durability);
+  io::Task<Result<>> forget_emptied(PartitionFiles& partition);
+  io::Task<Result<>> truncate_cached(PartitionFiles& partition, Offset end, LogPosition at);
+  io::Task<Result<>> set_cached_start(PartitionFiles& partition, Offset start, Offset first_segment);
 };
 
 /// The half of a start that fills a store: journal, segments, memory (storage.md §3).
@@ -86,10 +100,13 @@ class StoreLoader {
   io::Task<Result<>> feed(Loading& loading, const ReplayRange& range, const Slice& bytes);
   Result<> apply_header(Loading& loading);
   io::Task<Result<>> finish_partitions();
+  io::Task<Result<>> recover_cached(bool clean_stop);
 
   ShardStore::Parts& parts_;
   JournalRecovery recovery_;
   std::vector<Loading> loading_;
+  std::vector<PartitionFiles*> cached_;
+  std::map<Incarnation, CachedMark> marks_;  // of those that must be scanned
 };
 
 }  // namespace pyralog::storage
