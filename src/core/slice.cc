@@ -18,6 +18,8 @@ Chunk* Chunk::allocate(std::size_t bytes) {
   const std::size_t rounded = align_up(bytes == 0 ? 1 : bytes, kAlignment);
   auto* data = static_cast<std::byte*>(std::aligned_alloc(kAlignment, rounded));
   PYRALOG_ASSERT(data != nullptr, "out of memory");
+  // Files are written in whole sectors: what lies behind the bytes goes to disk with them, and is nobody else's memory.
+  std::memset(data + bytes, 0, rounded - bytes);
   return new Chunk(data, rounded, release_own, nullptr);
 }
 
