@@ -47,7 +47,8 @@ class File {
   virtual Result<std::size_t> read_now(std::uint64_t position, MutableBytes into) = 0;
 
   /// Brings a range into the page cache without stopping the shard, so that sending it in the kernel does not wait for
-  /// the device. Cheap where it is there already; pages may leave again. For at most a few MiB at a time.
+  /// the device. Cheap where it is there already; pages may leave again. For at most a few MiB at a time. May be awaited on
+  /// any shard: the connection that sends the file is often another's.
   virtual Task<Result<>> make_resident(std::uint64_t position, std::uint64_t bytes) {
     (void)position, (void)bytes;
     co_return Result<>();

@@ -534,5 +534,18 @@ TEST(VirtualDisk, RepeatsItselfUnderOneSeedOnly) {
   EXPECT_NE(noisy_run(11, &first), noisy_run(12, &other));
 }
 
+Task<ShardId> make_resident_here(File& file) {
+  EXPECT_TRUE((co_await file.make_resident(0, 1)).ok());
+  co_return Reactor::current().shard();
+}
+
+TEST(VirtualDiskFiles, AreMadeResidentOnTheShardThatSendsThem) {
+  VirtualWorld world(5);
+  VirtualReactor& owner = world.add_reactor(NodeId(1), ShardId(0));
+  VirtualReactor& sender = world.add_reactor(NodeId(1), ShardId(1));
+  auto file = std::move(world.run(owner, owner.disk().open("f", {.existence = Existence::kMayCreate}))).value();
+  EXPECT_EQ(world.run(sender, make_resident_here(*file)), ShardId(1));
+}
+
 }  // namespace
 }  // namespace pyralog::io

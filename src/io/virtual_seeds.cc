@@ -1,5 +1,6 @@
 #include "io/virtual_seeds.h"
 
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,5 +75,14 @@ std::vector<std::uint64_t> failing_seeds(SeedRange range, const std::function<bo
   }
   return failing;
 }
+
+SharedCounts::SharedCounts(std::size_t count) {
+  const std::size_t bytes = count * sizeof(std::atomic<std::uint64_t>);
+  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  PYRALOG_ASSERT(memory != MAP_FAILED, "out of memory");
+  counts_ = {new (memory) std::atomic<std::uint64_t>[count]{}, count};
+}
+
+SharedCounts::~SharedCounts() { ::munmap(counts_.data(), counts_.size_bytes()); }
 
 }  // namespace pyralog::io

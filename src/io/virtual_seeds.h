@@ -1,8 +1,10 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <vector>
 
 namespace pyralog::io {
@@ -22,5 +24,17 @@ struct SeedRange {
 ///
 /// With PYRALOG_SEED=n in the environment only that seed runs, in this process, for a debugger.
 std::vector<std::uint64_t> failing_seeds(SeedRange range, const std::function<bool(std::uint64_t)>& body);
+
+/// Numbers that child processes add to and their parent reads. Zero at first.
+class SharedCounts {
+ public:
+  explicit SharedCounts(std::size_t count);
+  ~SharedCounts();
+  SharedCounts(const SharedCounts&) = delete;
+  std::span<std::atomic<std::uint64_t>> all() noexcept { return counts_; }
+
+ private:
+  std::span<std::atomic<std::uint64_t>> counts_;
+};
 
 }  // namespace pyralog::io

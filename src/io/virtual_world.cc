@@ -1,5 +1,7 @@
 #include "io/virtual_world.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -14,6 +16,7 @@ namespace {
 // A turn starts this long after its cause, drawn anew each time: shards interleave differently under each seed, and a
 // loop that only yields still lets time pass.
 constexpr std::uint64_t kTurnDelayNsMax = 2000;
+constexpr int kFreshMemory = 0xA5;
 constexpr std::uint64_t kUnwindTurnsMax = 1'000'000;
 
 /// What dead nodes leave behind, reachable until the process ends.
@@ -42,7 +45,10 @@ VirtualWorld::VirtualWorld(std::uint64_t seed)
     : seeds_(seed),
       scheduling_(seeds_.next()),
       trace_(seed),
-      network_(std::make_unique<VirtualNetwork>(*this, seeds_.next())) {}
+      network_(std::make_unique<VirtualNetwork>(*this, seeds_.next())) {
+  // Sectors are written whole, with what lies in memory beside a batch: fresh memory must look the same in every run.
+  ::mallopt(M_PERTURB, kFreshMemory);
+}
 
 VirtualWorld::~VirtualWorld() {
   for (auto& [id, node] : nodes_) {
@@ -154,10 +160,20 @@ void VirtualWorld::run_turn(VirtualReactor& reactor) {
   if (reactor.paused_) return;
   trace(kTraceTurn, reactor.index());
   reactor.enter([&] { reactor.run_turn(); });
+  check_neighbours(reactor);
   if (!reactor.idle()) {
     schedule_turn(reactor);
   } else if (reactor.has_timer()) {
     turn_at(reactor, std::max(reactor.next_deadline(), now_ + Duration(1)));
+  }
+}
+
+/// A shard that makes work ready on another one without waking it would be a race between threads in a real process.
+void VirtualWorld::check_neighbours(const VirtualReactor& ran) {
+  if (!ran.alive()) return;  // it crashed in this turn
+  for (const auto& other : node_of(ran.node_).reactors) {
+    if (other.get() == &ran || other->idle() || other->paused_) continue;
+    PYRALOG_ASSERT(other->turn_time_ <= now_ + Duration(kTurnDelayNsMax), "a shard posted to another shard's loop");
   }
 }
 
@@ -297,6 +313,7 @@ void VirtualWorld::trace(std::uint64_t a, std::uint64_t b, std::uint64_t c) noex
   trace_ = fold(trace_, a);
   trace_ = fold(trace_, b);
   trace_ = fold(trace_, c);
+  if (trace_watcher_) trace_watcher_({.time = now_, .kind = a, .first = b, .second = c});
 }
 
 }  // namespace pyralog::io

@@ -95,6 +95,14 @@ class VirtualWorld {
 
   /// Folds every event so far: which reactor, what, when, with which bytes.
   std::uint64_t trace_hash() const noexcept { return trace_; }
+  /// One folded event: its time, what it was and two facts about it.
+  struct TraceEvent {
+    MonotonicTime time;
+    std::uint64_t kind, first, second;
+    friend bool operator==(const TraceEvent&, const TraceEvent&) = default;
+  };
+  /// Called with every event from now on, for finding where two runs part.
+  void watch_trace(std::function<void(const TraceEvent&)> watcher) { trace_watcher_ = std::move(watcher); }
 
   // For the parts of the simulation.
   void trace(std::uint64_t a, std::uint64_t b = 0, std::uint64_t c = 0) noexcept;
@@ -123,6 +131,7 @@ class VirtualWorld {
   void push(MonotonicTime time, VirtualReactor* reactor, std::uint64_t turn, std::move_only_function<void()> action);
   void turn_at(VirtualReactor& reactor, MonotonicTime time);
   void run_turn(VirtualReactor& reactor);
+  void check_neighbours(const VirtualReactor& ran);
   void notice_posts();
   void run_requested_crashes();
   void bury(NodeId id, Node& node, CrashMode mode);
@@ -136,6 +145,7 @@ class VirtualWorld {
   std::vector<Event> events_;  // binary heap, earliest first
   std::uint64_t event_sequence_ = 0;
   std::uint64_t trace_;
+  std::function<void(const TraceEvent&)> trace_watcher_;
   std::unique_ptr<VirtualNetwork> network_;
   std::map<NodeId, Node> nodes_;
   std::vector<VirtualReactor*> dead_;
