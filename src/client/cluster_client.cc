@@ -56,6 +56,11 @@ io::Task<Result<>> ClusterClient::connect_bootstrap() {
   for (const io::Endpoint& address : bootstrap_) {
     auto connection = co_await BrokerConnection::connect(address, options_);
     if (connection.ok()) {
+      const bool is_late = first_ != nullptr && !first_->failed();  // another caller was quicker, and uses what it got
+      if (is_late) {
+        scope_.spawn(dispose(std::move(*connection)));
+        co_return Result<>();
+      }
       if (first_ != nullptr) scope_.spawn(dispose(std::move(first_)));
       first_ = std::move(*connection);
       co_return Result<>();

@@ -154,8 +154,8 @@ Result<> PartitionSender::decide_retry(const Batch& batch, bool is_first) const 
   const Error& failure = *batch.failure;
   // Behind a batch that failed, the server misses sequence numbers; that heals by sending both again.
   if (failure == ErrorCode::kOutOfOrderSequence && !is_first) return {};
-  const bool unclear = failure == ErrorCode::kConnectionClosed || failure == ErrorCode::kTimedOut ||
-                       failure == ErrorCode::kOutcomeUnknown;
+  const bool unclear = failure == ErrorCode::kConnectionClosed || failure == ErrorCode::kClosed ||
+                       failure == ErrorCode::kTimedOut || failure == ErrorCode::kOutcomeUnknown;
   if (unclear && producer_.producer_id_ == kNoProducerId) {
     return Error(ErrorCode::kOutcomeUnknown, failure.to_string());
   }

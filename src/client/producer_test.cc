@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "client/fake_log.h"
+#include "io/when_all.h"
 
 namespace pyralog::client {
 namespace {
@@ -200,6 +201,25 @@ TEST_F(ProducerTest, ClosingWithRequestsUnderWayIsQuick) {
   world.run(client, producer->close());
   producer.reset();
   EXPECT_LT(world.now() - start, std::chrono::seconds(1));
+}
+
+io::Task<> ask_connection(ClusterClient& cluster, std::shared_ptr<BrokerConnection>& into) {
+  auto connection = co_await cluster.any_connection();
+  if (connection.ok()) into = *connection;
+}
+
+TEST_F(ProducerTest, CallersThatReplaceAConnectionAtOnceDoNotCloseEachOthers) {
+  world.network().reset_connections(NodeId(1), NodeId(9));
+  world.run_for(std::chrono::seconds(1));
+  std::shared_ptr<BrokerConnection> first, second;
+  std::vector<io::Task<>> asks;
+  asks.push_back(ask_connection(*cluster, first));
+  asks.push_back(ask_connection(*cluster, second));
+  world.run(client, io::when_all(std::move(asks)));
+  world.run_for(std::chrono::seconds(1));
+  ASSERT_TRUE(first != nullptr && second != nullptr);
+  EXPECT_FALSE(first->failed());
+  EXPECT_FALSE(second->failed());
 }
 
 }  // namespace
