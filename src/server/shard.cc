@@ -6,6 +6,7 @@
 #include "io/remote_call.h"
 #include "server/controller.h"
 #include "server/node.h"
+#include "storage/planted.h"
 
 namespace pyralog::server {
 namespace {
@@ -184,6 +185,7 @@ io::Task<Result<>> Shard::take_producer_ids() {
   PYRALOG_CO_ASSIGN(const cluster::ImagePtr image, co_await node_.controller().propose(command));
   producer_id_end_ = image->next_producer_id();
   producer_id_next_ = ProducerId(producer_id_end_.value - kProducerIdBlock);
+  if (storage::planted(storage::Bug::kProducerIdsOverlap)) producer_id_next_ = ProducerId(0);
   co_return Result<>();
 }
 

@@ -41,6 +41,7 @@ io::Task<> ServerMachine::live(server::NodeConfig config, std::shared_ptr<Proces
   process->serving = true;
   auto failure = co_await process->node->wait_failed();
   process->stopping = true;
+  count(*process);
   Result<> stopped = co_await process->node->stop();
   process->node.reset();
   process->ending = failure.has_value() ? Result<>(std::move(*failure)) : std::move(stopped);
@@ -69,12 +70,16 @@ void ServerMachine::ask_to_stop() {
 
 void ServerMachine::observe() {
   if (process_ != nullptr) {
-    if (process_->ending.has_value()) {
+    // A process that a crash hits may still run to the end of its turn, and see its disk fail.
+    if (world_.crash_count(kServerNode) != crashes_seen_) {
+      if (process_->serving && !process_->stopping) count(*process_);
+      last_counters_ = process_->counters;
+      process_.reset();
+    } else if (process_->ending.has_value()) {
       ending_ = std::move(process_->ending);
+      last_counters_ = process_->counters;
       process_.reset();
       world_.crash(kServerNode, io::CrashMode::kKill);  // an exit: nothing is under way any more
-    } else if (world_.crash_count(kServerNode) != crashes_seen_) {
-      process_.reset();
     }
     crashes_seen_ = world_.crash_count(kServerNode);
   }
@@ -89,19 +94,16 @@ ServerMachine::State ServerMachine::state() const noexcept {
   return process_->serving ? State::kServing : State::kStarting;
 }
 
-storage::StoreCounters ServerMachine::counters() const {
-  storage::StoreCounters sum;
-  if (process_ == nullptr || process_->node == nullptr) return sum;
-  for (std::size_t i = 0; i < process_->node->shard_count(); ++i) {
-    const storage::StoreCounters& counters = process_->node->shard(ShardId(static_cast<std::uint32_t>(i))).store().counters();
-    sum.rounds += counters.rounds;
-    sum.bypassed_bytes += counters.bypassed_bytes;
-    sum.images += counters.images;
-    sum.cleaner_passes += counters.cleaner_passes;
-    sum.checkpoints += counters.checkpoints;
-    sum.refused_for_space += counters.refused_for_space;
+void ServerMachine::count(Process& process) {
+  if (process.node == nullptr) return;
+  process.counters = {};
+  for (std::size_t i = 0; i < process.node->shard_count(); ++i) {
+    const storage::StoreCounters& counters = process.node->shard(ShardId(static_cast<std::uint32_t>(i))).store().counters();
+    process.counters.bypassed_bytes += counters.bypassed_bytes;
+    process.counters.images += counters.images;
+    process.counters.cleaner_passes += counters.cleaner_passes;
+    process.counters.checkpoints += counters.checkpoints;
   }
-  return sum;
 }
 
 }  // namespace pyralog::sim

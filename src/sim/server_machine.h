@@ -50,7 +50,8 @@ class ServerMachine {
   MonotonicTime state_since() const noexcept { return since_; }
   io::Endpoint kafka() const { return {.host = world_.network().address(kServerNode), .port = kKafkaPort}; }
   ServerOptions& options() noexcept { return options_; }
-  storage::StoreCounters counters() const;
+  /// Of all shards of the last process that served, when it ended.
+  const storage::StoreCounters& last_counters() const noexcept { return last_counters_; }
 
  private:
   /// Shared with the process's coroutine, which may be set aside by a crash.
@@ -60,13 +61,16 @@ class ServerMachine {
     std::optional<Result<>> ending;
     bool serving = false;
     bool stopping = false;
+    storage::StoreCounters counters;
   };
+  static void count(Process& process);
   static io::Task<> live(server::NodeConfig config, std::shared_ptr<Process> process);
 
   io::VirtualWorld& world_;
   ServerOptions options_;
   std::shared_ptr<Process> process_;
   std::optional<Result<>> ending_;
+  storage::StoreCounters last_counters_;
   std::uint64_t crashes_seen_ = 0;
   std::uint32_t life_ = 0;
   State state_seen_ = State::kDown;

@@ -4,6 +4,7 @@
 
 #include "io/reactor.h"
 #include "record/mutable_batch.h"
+#include "storage/planted.h"
 
 namespace pyralog::storage {
 
@@ -73,7 +74,7 @@ Result<Appended> PartitionLog::append(Slice bytes) {
   if (original.has_value()) {
     ++shard_.counters.duplicates;
     // The original may still be on its way to the disk, in this round or an earlier one.
-    return Appended{.base = original->base_offset,
+    return Appended{.base = planted(Bug::kWrongBaseOfRetry) ? log_end() : original->base_offset,
                     .end = original->last_offset() + OffsetDelta(1),
                     .round = newest_round_,
                     .timestamp = original->max_timestamp,

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/time.h"
+#include "io/virtual_disk.h"
+#include "sim/server_machine.h"
+
+namespace pyralog::sim {
+
+enum class FaultKind : std::uint8_t {
+  kCrash,         ///< at a moment
+  kCrashAtStep,   ///< at a step of the disk
+  kOrderlyStop,
+  kFailedSync,
+  kFailedWrite,
+  kDiskFull,
+  kSlowDisk,
+  kCut,           ///< a client from the server: one way or both
+  kReset,
+  kLossyLink,
+  kSlowLink,
+  kClientVanishes,
+  kServerPause,
+  kClockJump,
+};
+inline constexpr std::size_t kFaultKinds = 14;
+std::string_view fault_name(FaultKind kind) noexcept;
+
+struct Fault {
+  Duration at{};
+  FaultKind kind{};
+  Duration span{};           ///< of those that last
+  std::uint64_t detail = 0;  ///< what else is random about it
+};
+
+struct LogPlan {
+  std::string name;
+  std::int32_t partitions = 1;
+  bool is_cached = false;
+  bool may_shrink = false;
+  std::vector<std::pair<std::string, std::string>> settings;
+};
+
+/// How the server goes down before the final check.
+enum class LastStop : std::uint8_t { kKill, kPowerLoss, kBlockLoss, kOrderly };
+
+/// Everything about a run that is not left to the world's own generator. Drawn from the seed.
+struct Plan {
+  std::uint64_t seed = 0;
+  ServerOptions server;
+  std::vector<LogPlan> logs;
+  std::uint32_t clients = 1;
+  Duration length{};
+  Duration pause_max{};  ///< between two operations of a client
+  std::size_t value_bytes_max = 200;
+  std::uint32_t batch_records_max = 10;
+  std::uint32_t crash_in_recovery_per_hundred = 0;
+  bool has_admin = false;
+  LastStop last_stop{};
+  std::vector<Fault> faults;  ///< by time
+};
+
+Plan make_plan(std::uint64_t seed);
+io::CrashMode crash_mode(std::uint64_t detail) noexcept;
+
+}  // namespace pyralog::sim

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "core/random.h"
+#include "io/sync.h"
+#include "io/virtual_world.h"
+#include "sim/coverage.h"
+#include "sim/history.h"
+#include "sim/plan.h"
+#include "sim/server_machine.h"
+
+namespace pyralog::sim {
+
+/// What all clients of a run share. Outlives them.
+struct Stage {
+  io::VirtualWorld& world;
+  ServerMachine& server;
+  History& history;
+  Coverage& coverage;
+  const Plan& plan;
+  std::function<void(const std::string&)> note;  ///< a line for who watches the run
+  bool stopping = false;                         ///< clients end after what they are at
+  std::uint32_t extra_logs = 0;                  ///< made by administrators so far
+
+  MonotonicTime now() const { return world.now(); }
+  /// A log that clients know to be there, if there is one.
+  std::optional<std::size_t> pick_log(Random& random) {
+    std::vector<std::size_t> there;
+    for (std::size_t i = 0; i < history.log_count(); ++i) {
+      if (history.log(i).fate == Fate::kThere) there.push_back(i);
+    }
+    if (there.empty()) return std::nullopt;
+    return there[random.below(there.size())];
+  }
+  PartitionIndex pick_partition(Random& random, std::size_t log) {
+    const auto count = static_cast<std::uint64_t>(history.log(log).partitions_min);
+    return PartitionIndex(static_cast<std::int32_t>(random.below(count)));
+  }
+};
+
+/// Waits a random time up to `longest`.
+inline io::Task<> pause_for(Random& random, Duration longest) {
+  io::AbortSource never;  // in the frame, which a crash leaves alone
+  const auto span = Duration(static_cast<Duration::rep>(random.below(static_cast<std::uint64_t>(longest.count()) + 1)));
+  (void)co_await io::sleep_for(span, never);
+}
+
+}  // namespace pyralog::sim
