@@ -13,7 +13,7 @@ namespace pyralog::io {
 /// thread, also after the pool is gone. What lies free is bounded and given back to the system when it is not needed.
 class ChunkPool {
  public:
-  static constexpr std::array<std::size_t, 3> kClassBytes = {64u << 10, 256u << 10, 1u << 20};
+  static constexpr std::array<std::size_t, 4> kClassBytes = {64u << 10, 256u << 10, 1u << 20, 4u << 20};
   static constexpr std::size_t kFreeBytesMaxDefault = 32u << 20;
 
   explicit ChunkPool(std::size_t free_bytes_max = kFreeBytesMaxDefault);

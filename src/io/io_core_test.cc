@@ -146,6 +146,29 @@ TEST_F(IoCore, OnlyTheFirstOfNotificationTimeAndAbortCounts) {
   }
 }
 
+TEST_F(IoCore, OnlyThoseAreWokenWhoseThresholdIsReached) {
+  WaitList list;
+  AbortSource never;
+  std::vector<int> woken;
+  const auto wait = [](WaitList* l, AbortSource* a, MonotonicTime deadline, std::uint64_t threshold,
+                       std::vector<int>* into) -> Task<> {
+    if ((co_await l->wait_reached(threshold, deadline, *a)) == WaitOutcome::kWoken) into->push_back(static_cast<int>(threshold));
+  };
+  const MonotonicTime deadline = world.now() + std::chrono::hours(1);
+  for (const std::uint64_t threshold : {5u, 9u, 3u, 9u, 7u}) world.start(reactor, wait(&list, &never, deadline, threshold, &woken));
+  world.run_for(milliseconds(1));
+  list.notify_reached(2);
+  world.run_for(milliseconds(1));
+  EXPECT_EQ(woken, std::vector<int>());
+  list.notify_reached(7);
+  world.run_for(milliseconds(1));
+  EXPECT_EQ(woken, (std::vector{3, 5, 7}));
+  list.notify_reached(9);
+  world.run_for(milliseconds(1));
+  EXPECT_EQ(woken, (std::vector{3, 5, 7, 9, 9}));
+  EXPECT_TRUE(list.empty());
+}
+
 TEST_F(IoCore, LeavingTheMiddleOfAWaitListKeepsTheRest) {
   WaitList list;
   AbortSource aborts[5];

@@ -11,8 +11,11 @@ bool WaitList::Wait::await_ready() noexcept {
 void WaitList::Wait::await_suspend(std::coroutine_handle<> handle) {
   handle_ = handle;
   reactor_ = &Reactor::current();
-  previous_ = std::exchange(list_.tail_, this);
+  previous_ = list_.tail_;
+  while (previous_ != nullptr && previous_->threshold_ > threshold_) previous_ = previous_->previous_;
+  next_ = previous_ != nullptr ? previous_->next_ : list_.head_;
   (previous_ != nullptr ? previous_->next_ : list_.head_) = this;
+  (next_ != nullptr ? next_->previous_ : list_.tail_) = this;
   if (abort_ != nullptr) {
     abort_next_ = std::exchange(abort_->head_, this);
     if (abort_next_ != nullptr) abort_next_->abort_previous_ = this;

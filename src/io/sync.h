@@ -25,8 +25,8 @@ class WaitList {
 
   class [[nodiscard]] Wait {
    public:
-    Wait(WaitList& list, std::optional<MonotonicTime> deadline, AbortSource* abort)
-        : list_(list), abort_(abort), deadline_(deadline) {}
+    Wait(WaitList& list, std::optional<MonotonicTime> deadline, AbortSource* abort, std::uint64_t threshold = 0)
+        : list_(list), abort_(abort), deadline_(deadline), threshold_(threshold) {}
     Wait(const Wait&) = delete;
     bool await_ready() noexcept;
     void await_suspend(std::coroutine_handle<> handle);
@@ -44,6 +44,7 @@ class WaitList {
     std::coroutine_handle<> handle_;
     Reactor* reactor_ = nullptr;
     std::optional<MonotonicTime> deadline_;
+    std::uint64_t threshold_;
     std::optional<Timer> timer_;
     WaitOutcome outcome_ = WaitOutcome::kWoken;
   };
@@ -52,12 +53,20 @@ class WaitList {
   Wait wait(AbortSource& abort) { return Wait(*this, std::nullopt, &abort); }
   Wait wait_until(MonotonicTime deadline) { return Wait(*this, deadline, nullptr); }
   Wait wait_until(MonotonicTime deadline, AbortSource& abort) { return Wait(*this, deadline, &abort); }
+  /// For a list where all wait for a growing number: until it has reached `threshold`. Cheap where thresholds mostly grow.
+  Wait wait_reached(std::uint64_t threshold, MonotonicTime deadline, AbortSource& abort) {
+    return Wait(*this, deadline, &abort, threshold);
+  }
 
   void notify_one() {
     if (head_ != nullptr) head_->finish(WaitOutcome::kWoken);
   }
   void notify_all() {
     while (head_ != nullptr) head_->finish(WaitOutcome::kWoken);
+  }
+  /// Wakes those whose threshold is at most `value`, lowest first.
+  void notify_reached(std::uint64_t value) {
+    while (head_ != nullptr && head_->threshold_ <= value) head_->finish(WaitOutcome::kWoken);
   }
   bool empty() const noexcept { return head_ == nullptr; }
 

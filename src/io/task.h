@@ -1,11 +1,13 @@
 #pragma once
 
 #include <coroutine>
+#include <cstddef>
 #include <exception>
 #include <optional>
 #include <utility>
 
 #include "core/assert.h"
+#include "io/frame_pool.h"
 
 namespace pyralog::io {
 
@@ -25,6 +27,9 @@ struct FinalAwaiter {
 
 struct PromiseBase {
   std::coroutine_handle<> continuation = std::noop_coroutine();
+
+  static void* operator new(std::size_t bytes) { return FramePool::take(bytes); }
+  static void operator delete(void* frame, std::size_t bytes) noexcept { FramePool::give(frame, bytes); }
 
   std::suspend_always initial_suspend() const noexcept { return {}; }
   FinalAwaiter final_suspend() const noexcept { return {}; }
@@ -106,6 +111,8 @@ inline Task<void> Promise<void>::get_return_object() noexcept {
 /// A root coroutine: runs at once, destroys itself at its end. Only for this folder's own plumbing.
 struct Detached {
   struct promise_type {
+    static void* operator new(std::size_t bytes) { return FramePool::take(bytes); }
+    static void operator delete(void* frame, std::size_t bytes) noexcept { FramePool::give(frame, bytes); }
     Detached get_return_object() const noexcept { return {}; }
     std::suspend_never initial_suspend() const noexcept { return {}; }
     std::suspend_never final_suspend() const noexcept { return {}; }

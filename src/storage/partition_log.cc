@@ -121,12 +121,13 @@ void PartitionLog::advance_high_watermark(Offset offset) {
   if (offset <= high_watermark_) return;
   high_watermark_ = offset;
   if (on_advance_) on_advance_();
-  high_watermark_moved_.notify_all();
+  high_watermark_reached_.notify_reached(static_cast<std::uint64_t>(offset.value));
 }
 
 io::Task<io::WaitOutcome> PartitionLog::wait_high_watermark(Offset offset, MonotonicTime deadline, io::AbortSource& abort) {
   while (high_watermark_ < offset) {
-    const io::WaitOutcome outcome = co_await high_watermark_moved_.wait_until(deadline, abort);
+    const io::WaitOutcome outcome =
+        co_await high_watermark_reached_.wait_reached(static_cast<std::uint64_t>(offset.value), deadline, abort);
     if (outcome != io::WaitOutcome::kWoken) co_return outcome;
   }
   co_return io::WaitOutcome::kWoken;

@@ -227,7 +227,7 @@ class PartitionLog {
   std::array<ReadHint, 4> hints_;
   std::size_t hint_next_ = 0;
 
-  io::WaitList high_watermark_moved_;
+  io::WaitList high_watermark_reached_;
   std::move_only_function<void()> on_advance_;
   Gate changes_;    // truncation, deletion, retention, settings, rebuilding of producers
   Gate index_work_;  // completing and rebuilding indexes
