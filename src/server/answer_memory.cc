@@ -1,5 +1,7 @@
 #include "server/answer_memory.h"
 
+#include "io/reactor.h"
+
 namespace pyralog::server {
 namespace {
 
@@ -16,5 +18,7 @@ Slice allocate_answer(std::size_t bytes) {
   shared = shared.part(bytes, shared.size() - bytes);
   return answer;
 }
+
+Slice allocate_received(std::size_t bytes) { return io::Reactor::current().chunks().take_slice(bytes); }
 
 }  // namespace pyralog::server

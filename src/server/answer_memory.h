@@ -8,4 +8,7 @@ namespace pyralog::server {
 /// protocol::AllocateSlice.
 Slice allocate_answer(std::size_t bytes);
 
+/// Memory for what a connection of this shard receives, from the shard's chunk pool.
+Slice allocate_received(std::size_t bytes);
+
 }  // namespace pyralog::server

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "server/answer_memory.h"
 #include "server/request_dispatch.h"
 #include "server/send_range.h"
 #include "server/shard.h"
@@ -30,7 +31,7 @@ KafkaConnection::KafkaConnection(Shard& shard, const ListenerInfo& listener, std
     : shard_(shard),
       listener_(listener),
       socket_(std::move(socket)),
-      frames_(shard.limits().frame_bytes_max),
+      frames_(shard.limits().frame_bytes_max, &allocate_received),
       idle_timer_(shard.reactor(), [this] { check_idle(); }),
       last_activity_(shard.reactor().now()) {}
 

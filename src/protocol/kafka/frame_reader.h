@@ -12,11 +12,13 @@ namespace pyralog::protocol {
 
 /// Splits a byte stream into frames (four bytes of big-endian length, then that many bytes), however the stream is
 /// chunked. Bytes are read straight into the buffer and frames are parts of it; only a frame's beginning is copied when
-/// the buffer ends within it. A frame of up to kFrameBytesTrusted gets its memory when its length is known, a longer one
+/// the buffer ends within it, and where frames are large, reading stops short of one that would not fit. A frame of up to kFrameBytesTrusted gets its memory when its length is known, a longer one
 /// as its bytes arrive, so that announcing a length costs the announcer as much as us.
 class FrameReader {
  public:
   static constexpr std::size_t kBufferBytes = 64u << 10;
+  static constexpr std::size_t kBulkBufferBytes = 256u << 10;  ///< where frames are large
+  static constexpr std::size_t kBulkFrameBytes = 8u << 10;     ///< from here on they are
   static constexpr std::size_t kFrameBytesTrusted = (1u << 20) + (4u << 10);
 
   explicit FrameReader(std::size_t frame_bytes_max = limits::kFrameBytesMax, AllocateSlice allocate = &Slice::allocate)
@@ -49,11 +51,16 @@ class FrameReader {
   }
 
  private:
+  /// What the pending frame is likely to take: as much as the one before it, until its length is there.
+  std::size_t expected_bytes() const noexcept;
+  /// How much of the buffer behind the pending bytes may be filled.
+  std::size_t room() const noexcept;
   void make_room();
 
   Slice buffer_;
   std::size_t begin_ = 0;  ///< of the pending bytes in the buffer
   std::size_t end_ = 0;
+  std::size_t previous_bytes_ = 0;  ///< of the newest whole frame
   std::size_t frame_bytes_max_;
   AllocateSlice allocate_;
 };

@@ -68,6 +68,37 @@ TEST(FrameReader, SplitsAnyChunkingOfAStream) {
   }
 }
 
+TEST(FrameReader, LargeFramesAreNotCopied) {
+  // Each chunk holds what was read into it and nothing else: only lengths move from one to the next.
+  static std::vector<std::pair<const std::byte*, std::size_t>> chunks;
+  chunks.clear();
+  FrameReader reader(limits::kFrameBytesMax, [](std::size_t bytes) {
+    Slice slice = Slice::allocate(bytes);
+    chunks.emplace_back(slice.data(), slice.size());
+    return slice;
+  });
+  const Bytes frame = framed(Bytes(65'000, std::byte{7}));
+  Bytes stream;
+  for (int i = 0; i < 30; ++i) stream.insert(stream.end(), frame.begin(), frame.end());
+  std::vector<Slice> frames;
+  std::size_t copied_bytes_max = 0;
+  for (std::size_t at = 0; at < stream.size();) {
+    const std::size_t chunks_before = chunks.size();
+    const std::size_t pending = reader.pending_bytes();
+    const MutableBytes room = reader.prepare();
+    if (chunks.size() > chunks_before) copied_bytes_max = std::max(copied_bytes_max, pending);
+    const std::size_t part = std::min(room.size(), stream.size() - at);
+    std::ranges::copy(ByteView(stream).subspan(at, part), room.begin());
+    reader.commit(part);
+    at += part;
+    while (auto got = reader.next().value()) frames.push_back(std::move(*got));
+  }
+  EXPECT_EQ(frames.size(), 30u);
+  EXPECT_LE(copied_bytes_max, 4u + 65'004u) << "the first frame's length was not known yet";
+  // From the second chunk on, three frames a chunk and no more than a length copied.
+  EXPECT_LE(chunks.size(), 12u);
+}
+
 TEST(FrameReader, RefusesNegativeAndOversizeLengths) {
   for (const std::int32_t length : {-1, std::numeric_limits<std::int32_t>::min(), 1001}) {
     FrameReader reader(1000);

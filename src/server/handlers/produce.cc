@@ -196,6 +196,7 @@ void locate(Request& request, const ProduceRequest& message, std::span<Partition
 
 io::Task<> append_on_owner(Shard& origin, PartitionAppend& append) {
   Shard& owner = origin.node().shard_of(append.incarnation);
+  if (&owner == &origin) co_return co_await append_here(origin, append);
   auto here = [&owner, &append]() { return append_here(owner, append); };
   co_await io::call_on(owner.reactor(), std::move(here));
 }
