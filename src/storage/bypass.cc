@@ -74,7 +74,7 @@ void Bypass::rewrite(Round& round, Body& body, std::uint64_t data_begin, std::ui
   const Incarnation incarnation = body.partition->incarnation();
   Slice head = Slice::allocate(std::max<std::uint64_t>(body.begin - data_begin, 1));
   Slice tail = Slice::allocate(std::max<std::uint64_t>(data_end - body.end, 1));
-  body.bytes = Slice::allocate(body.end - body.begin);
+  body.bytes = context_.reactor.chunks().take_slice(body.end - body.begin);
   const auto copy = [](const Descriptor& from, const Slice& payload, std::uint64_t begin, std::uint64_t end, Slice& into) {
     const std::uint64_t first = std::max(begin, from.at.position), last = std::min(end, from.end_position());
     if (first >= last) return;

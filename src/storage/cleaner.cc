@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "storage/planted.h"
+#include "storage/run_writer.h"
 
 namespace pyralog::storage {
 namespace {
@@ -160,14 +161,7 @@ io::Task<Result<>> Cleaner::pass(PartitionFiles& partition) {
   PartitionLedger ledger = context_.ledger(partition);
   const MonotonicTime started = context_.reactor.now();
   PartitionLedger::DirtyRun run = ledger.dirty_run(context_.geometry().pass_bytes_max);
-  Result<> result;
-  auto file = co_await segments_.open(partition, run.segment);
-  if (file.ok()) {
-    result = segments_.write(**file, run);
-    if (result.ok()) result = co_await (*file)->sync();
-  } else {
-    result = std::move(file).error();
-  }
+  const Result<> result = co_await write(partition, run);
   ledger.cleaning() = false;
   if (result.ok()) {
     context_.tracked(partition, [&] { ledger.advance_clean(run); });
@@ -183,6 +177,23 @@ io::Task<Result<>> Cleaner::pass(PartitionFiles& partition) {
   }
   pass_ended_.notify_all();
   co_return result;
+}
+
+io::Task<Result<>> Cleaner::write(PartitionFiles& partition, PartitionLedger::DirtyRun& run) {
+  const StoreGeometry& geometry = context_.geometry();
+  PYRALOG_CO_ASSIGN(const SharedFile file, co_await segments_.open(partition, run.segment));
+  if (run.bytes >= geometry.direct_pass_bytes_min && !direct_refused_) {
+    const io::OpenOptions options{.caching = io::Caching::kDirect};
+    std::string path = segments_.path(partition, run.segment);
+    PYRALOG_CO_ASSIGN(const auto direct, co_await context_.reactor.disk().open(std::move(path), options));
+    direct_refused_ = !direct->is_direct();
+    if (!direct_refused_) {
+      end_at_block(run, geometry.block_bytes);
+      co_return co_await write_past_cache(*file, *direct, run, geometry.block_bytes);
+    }
+  }
+  PYRALOG_CO_TRY(segments_.write(*file, run));
+  co_return co_await file->sync();
 }
 
 io::Task<Result<>> Cleaner::clean(PartitionFiles& partition) {

@@ -61,6 +61,8 @@ class Cleaner {
 
   bool pressed();
   PartitionFiles* pick();
+  /// Makes the run durable in its segment; may shorten it.
+  io::Task<Result<>> write(PartitionFiles& partition, PartitionLedger::DirtyRun& run);
   io::Task<> pass_in_scope(PartitionFiles* partition);
   io::Task<Result<>> pass(PartitionFiles& partition);
 
@@ -73,6 +75,7 @@ class Cleaner {
   io::WaitList work_;
   io::WaitList pass_ended_;
   std::size_t passes_ = 0;
+  bool direct_refused_ = false;               // the file system has no writes past the page cache
   std::optional<MonotonicTime> dirty_since_;  // when the delay started to count
   RoundSequence sweep_to_;                    // the delay has passed for what needs this round or an older one
   std::optional<MonotonicTime> retry_at_;     // the disk is full

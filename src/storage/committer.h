@@ -22,7 +22,7 @@ class Committer {
  public:
   Committer(StoreContext& context, Journal& journal, Cleaner& cleaner, SegmentFiles& segments, Bypass& bypass)
       : context_(context), journal_(journal), cleaner_(cleaner), segments_(segments), bypass_(bypass),
-        arena_(context.options.geometry.sector_bytes, context.options.geometry.round_bytes_max) {}
+        arena_(context.reactor.chunks(), context.options.geometry.sector_bytes, context.options.geometry.round_bytes_max) {}
   Committer(const Committer&) = delete;
 
   /// The next round takes `next`; all before it are durable.

@@ -26,6 +26,7 @@ inline StoreGeometry shrunk_geometry() {
   geometry.sector_bytes = 8;
   geometry.block_bytes = 64;
   geometry.journal_file_bytes = 4096;
+  geometry.journal_first_file_bytes = 1024;
   geometry.journal_bytes_max = 5 * 4096;
   geometry.round_bytes_max = 2048;
   geometry.dirty_bytes_max = 8192;

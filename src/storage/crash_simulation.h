@@ -32,6 +32,7 @@ class Simulation {
     const bool bypasses = emphasis_ == Emphasis::kBypass || emphasis_ == Emphasis::kRemovals;
     const bool never_bypasses = emphasis_ == Emphasis::kAppends || (!bypasses && random_.chance(1, 2));
     if (never_bypasses) options_.geometry.bypass_bytes_min = UINT64_MAX;
+    if (seed % 3 == 0) options_.geometry.direct_pass_bytes_min = UINT64_MAX;
     verbose_ = std::getenv("PYRALOG_SEED") != nullptr;
     history_.restart({}, RoundSequence(0));
   }

@@ -50,15 +50,21 @@ void Journal::adopt(std::vector<JournalFile> files, std::optional<std::size_t> c
   }
 }
 
-JournalFile* Journal::find_free() noexcept {
+JournalFile* Journal::find_free(std::uint64_t length) noexcept {
+  JournalFile* best = nullptr;
   for (const auto& file : files_) {
-    if (file->is_free()) return file.get();
+    const bool fits = file->is_free() && file->capacity >= rounds_begin() + length;
+    if (fits && (best == nullptr || file->capacity > best->capacity)) best = file.get();
   }
-  return nullptr;
+  return best;
+}
+
+std::size_t Journal::file_count() const noexcept {
+  return static_cast<std::size_t>(std::ranges::count_if(files_, [this](const auto& file) { return is_full_size(*file); }));
 }
 
 bool Journal::wants_file() const noexcept {
-  return std::none_of(files_.begin(), files_.end(), [](const auto& file) { return file->is_free(); });
+  return std::ranges::none_of(files_, [this](const auto& file) { return file->is_free() && is_full_size(*file); });
 }
 
 io::Task<Result<>> Journal::add_file() {
@@ -69,12 +75,13 @@ io::Task<Result<>> Journal::add_file() {
   adding_ = true;
   auto made = std::make_unique<JournalFile>();
   made->number = next_number_++;
+  made->capacity = files_.empty() ? geometry_.journal_first_file_bytes : geometry_.journal_file_bytes;
   Result<> result;
   io::OpenOptions options{.existence = io::Existence::kMayCreate, .caching = io::Caching::kDirect};
   auto opened = co_await reactor_.disk().open(names_.journal_file(made->number), options);
   if (opened.ok()) {
     made->file = std::move(*opened);
-    result = co_await made->file->fill_with_zeros(geometry_.journal_file_bytes);
+    result = co_await made->file->fill_with_zeros(made->capacity);
     if (result.ok()) result = co_await reactor_.disk().sync_directory(names_.directory);
   } else {
     result = std::move(opened).error();
@@ -85,11 +92,11 @@ io::Task<Result<>> Journal::add_file() {
   co_return result;
 }
 
-io::Task<Result<>> Journal::next_file(RoundSequence first) {
-  JournalFile* next = find_free();
-  if (next == nullptr) {
+io::Task<Result<>> Journal::next_file(RoundSequence first, std::uint64_t length) {
+  JournalFile* next = find_free(length);
+  while (next == nullptr) {
     PYRALOG_CO_TRY(co_await add_file());
-    next = find_free();
+    next = find_free(length);
   }
   // A new salt, so that nothing that earlier uses left in the file, nor what a client sent, can pass for a round.
   next->salt = reactor_.random().next();
@@ -117,8 +124,8 @@ std::vector<ByteView> Journal::file_header_pieces(const JournalFile& file) {
 }
 
 io::Task<Result<>> Journal::make_room(std::uint64_t length, RoundSequence sequence) {
-  if (current_ != nullptr && length <= geometry_.journal_file_bytes - current_->end) co_return Result<>();
-  co_return co_await next_file(sequence);
+  if (current_ != nullptr && length + current_->end <= current_->capacity) co_return Result<>();
+  co_return co_await next_file(sequence, length);
 }
 
 io::Task<Result<>> Journal::write(Round& round) {

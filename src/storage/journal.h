@@ -35,12 +35,14 @@ struct JournalFile {
   RoundSequence first;     ///< of the rounds in it
   RoundSequence last;      ///< newest; below `first`: only the header is known to be there
   std::uint64_t end = 0;   ///< where the next round goes
+  std::uint64_t capacity = 0;  ///< bytes that were zeroed; rounds go no further
 
   bool is_free() const noexcept { return first.value == 0; }
 };
 
 /// The files of a shard's journal, as a writer sees them: one round after the other, each durable before the next
-/// (storage.md §2). Files are pre-zeroed and used again under a new salt.
+/// (storage.md §2). Files are pre-zeroed and used again under a new salt. The first one is small, so that a new shard is quickly
+/// ready, and is not used again once there are others.
 class Journal {
  public:
   Journal(io::Reactor& reactor, const StoreOptions& options);
@@ -68,7 +70,8 @@ class Journal {
   bool wants_file() const noexcept;
   /// Makes and zeroes a file, and makes its name durable.
   io::Task<Result<>> add_file();
-  std::size_t file_count() const noexcept { return files_.size(); }
+  /// Of full size.
+  std::size_t file_count() const noexcept;
 
   /// Bytes of rounds since and including `from`, headers and unused rests of files included; an upper bound.
   std::uint64_t bytes_since(RoundSequence from) const noexcept;
@@ -82,9 +85,10 @@ class Journal {
   };
   static constexpr std::uint64_t kMilestonesPerFile = 64;
 
-  io::Task<Result<>> next_file(RoundSequence first);
+  io::Task<Result<>> next_file(RoundSequence first, std::uint64_t length);
+  bool is_full_size(const JournalFile& file) const noexcept { return file.capacity == geometry_.journal_file_bytes; }
   std::vector<ByteView> file_header_pieces(const JournalFile& file);
-  JournalFile* find_free() noexcept;
+  JournalFile* find_free(std::uint64_t length) noexcept;
 
   io::Reactor& reactor_;
   StoreGeometry geometry_;

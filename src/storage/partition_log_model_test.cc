@@ -38,6 +38,7 @@ StoreGeometry small_geometry() {
   geometry.round_bytes_max = 256u << 10;
   geometry.clean_journal_bytes_min = 64u << 10;
   geometry.pass_bytes_max = 32u << 10;
+  geometry.direct_pass_bytes_min = 8u << 10;
   geometry.tail_cache_bytes_max = 16u << 10;
   return geometry;
 }

@@ -67,6 +67,7 @@ io::Task<Result<>> JournalRecovery::open_file(std::string name, std::uint64_t nu
     by_first_[header->first] = files_.size();
   }
   opened.end = rounds_begin();
+  opened.capacity = std::min(align_down(size, options_.geometry.block_bytes), options_.geometry.journal_file_bytes);
   files_.push_back(std::move(opened));
   windows_.push_back(std::move(window));
   co_return Result<>();

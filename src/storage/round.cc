@@ -16,7 +16,7 @@ alignas(Chunk::kAlignment) constexpr std::byte kPadding[limits::kBlockBytes]{};
 Slice CopyArena::copy(ByteView bytes) {
   if (chunk_.empty() || chunk_.size() - used_ < bytes.size()) {
     close_run();
-    chunk_ = Slice::allocate(std::max(chunk_bytes_, bytes.size()));
+    chunk_ = chunks_.take_slice(std::max(chunk_bytes_, bytes.size()));
     used_ = run_begin_ = 0;
   }
   const std::size_t at = used_;

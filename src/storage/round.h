@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/slice.h"
+#include "io/chunk_pool.h"
 #include "io/sync.h"
 #include "storage/journal_format.h"
 #include "storage/partition_files.h"
@@ -17,8 +18,8 @@ class CopyArena {
  public:
   static constexpr std::size_t kChunkBytes = 256u << 10;
 
-  CopyArena(std::size_t sector_bytes, std::size_t round_bytes_max)
-      : sector_bytes_(sector_bytes), chunk_bytes_(std::min(kChunkBytes, round_bytes_max)) {}
+  CopyArena(io::ChunkPool& chunks, std::size_t sector_bytes, std::size_t round_bytes_max)
+      : chunks_(chunks), sector_bytes_(sector_bytes), chunk_bytes_(std::min(kChunkBytes, round_bytes_max)) {}
 
   /// A copy of `bytes`, right behind the round's previous copy where the chunk allows.
   Slice copy(ByteView bytes);
@@ -32,6 +33,7 @@ class CopyArena {
  private:
   void close_run();
 
+  io::ChunkPool& chunks_;
   Slice chunk_;
   std::size_t used_ = 0;
   std::size_t run_begin_ = 0;

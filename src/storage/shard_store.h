@@ -25,11 +25,13 @@ struct StoreGeometry {
   std::uint64_t sector_bytes = limits::kSectorBytes;
   std::uint64_t block_bytes = limits::kBlockBytes;
   std::uint64_t journal_file_bytes = limits::kJournalFileBytes;
+  std::uint64_t journal_first_file_bytes = limits::kJournalFirstFileBytes;  ///< of a new shard; at most the one above
   std::uint64_t journal_bytes_max = limits::kJournalBytesMax;
   std::uint64_t round_bytes_max = limits::kRoundBytesMax;
   std::uint64_t dirty_bytes_max = limits::kDirtyBytesMax;
   std::uint64_t write_cache_bytes_max = limits::kWriteCacheBytesMax;
   std::uint64_t pass_bytes_max = limits::kCleanerPassBytesMax;
+  std::uint64_t direct_pass_bytes_min = limits::kDirectPassBytesMin;  ///< written past the page cache
   std::uint64_t write_bytes_max = limits::kWriteBytesMax;
   std::uint64_t batch_copied_bytes_below = limits::kBatchCopiedBytesBelow;
   std::uint64_t bypass_bytes_min = limits::kBypassBytesMin;

@@ -221,7 +221,9 @@ TEST(ShardStore, EndsWhenASyncFails) {
   PartitionFiles& partition = node.create();
   node.sync(node.append(partition));
   const auto bytes = node.contents(partition);
+  // Whichever file the next round goes to.
   node.disk().fail_next_sync("data/journal/0/1-000001.journal");
+  node.disk().fail_next_sync("data/journal/0/1-000002.journal");
   const RoundSequence round = node.append(partition);
   const Result<> synced = node.world.run(*node.reactor, node.store->wait_synced(round));
   ASSERT_FALSE(synced.ok());
