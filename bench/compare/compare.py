@@ -5,9 +5,11 @@ The server is pinned to one CPU and the load to another. A pair is one pass over
 an empty folder; which server goes first alternates. Each scenario is warmed up before it is measured. After the load has ended the
 file system is synced within the measurement, because Kafka leaves its writing to the kernel.
 
-The load is a command that prints one JSON object with requests, records, bytes, seconds and latency_ms {p50, p99, p999, max};
---load takes another than raw_load.py, with the placeholders {bootstrap} {topic} {partitions} {record_bytes} {batch_bytes}
-{connections} {in_flight} {acks} {seconds}.
+The load is `pyralog bench`, the same for every server; --load takes another command, with the placeholders {bootstrap} {topic}
+{partitions} {record_bytes} {batch_bytes} {connections} {in_flight} {acks} {rate} {seconds} {settings}, that prints one JSON object
+with requests, records, bytes, seconds and latency_ms {p50, p99, p999, max}.
+
+With --limit-binary, bench/limit runs beside the two: limit-1 writes each byte once, limit-2 twice.
 """
 
 import argparse
@@ -29,12 +31,18 @@ import machine
 import servers
 
 HERE = pathlib.Path(__file__).resolve().parent
-LOAD_DEFAULT = (f"{sys.executable} {HERE}/raw_load.py --bootstrap {{bootstrap}} --topic {{topic}} --partitions {{partitions}} "
-                "--record-bytes {record_bytes} --batch-bytes {batch_bytes} --connections {connections} --in-flight {in_flight} "
-                "--acks {acks} --seconds {seconds}")
+PRODUCE = ("{binary} bench produce -b {bootstrap} --log {topic} --create --partitions {partitions} --record-bytes {record_bytes} "
+           "--batch-bytes {batch_bytes} --connections {connections} --in-flight {in_flight} --acks {acks} --rate {rate} "
+           "--seconds {seconds} --warmup 0 -o json {settings}")
+FETCH = "{binary} bench consume -b {bootstrap} --log {topic} --connections {connections} --repeat --seconds {seconds} --warmup 0 -o json"
+END_TO_END = ("{binary} bench e2e -b {bootstrap} --log {topic} --create --partitions {partitions} --record-bytes {record_bytes} "
+              "--batch-bytes {batch_bytes} --connections {connections} --acks {acks} --rate {rate} --seconds {seconds} --warmup 1 "
+              "-o json {settings}")
 LOAD_SECONDS_MAX = 300
 WARM_UP_ROUNDS_MAX = 8
+LIMIT_PARTITIONS = 16
 BACKGROUND_SECONDS = 2  # how long the machine is watched without load before each run
+FETCHED_BYTES = 2_000_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,23 +51,33 @@ class Scenario:
     partitions: int = 1
     record_bytes: int = 1024
     batch_bytes: int = 16384
-    connections: int = 1
+    connections: int = 16
     in_flight: int = 5
     acks: str = "all"
+    load: str = PRODUCE
+    rate: float = 0        # records per second, each request sent when it is due; 0: as fast as answers come
+    of_saturation: float = 0  # instead: this part of what Kafka takes at most
+    settings: str = ""     # of the log
+    has_floor: bool = True
 
 
 SCENARIOS = {s.name: s for s in (
     Scenario("16k-1p"), Scenario("16k-16p", partitions=16),
     Scenario("64k-1p", batch_bytes=65536), Scenario("64k-16p", partitions=16, batch_bytes=65536),
     Scenario("100b-100c", record_bytes=100, batch_bytes=100, connections=100, in_flight=1),
-    Scenario("100b-16k-1p", record_bytes=100),
+    Scenario("100b-16k", record_bytes=100, connections=4),
+    Scenario("1k-1000p", partitions=1000, batch_bytes=1024, in_flight=20, of_saturation=0.5, has_floor=False),
+    Scenario("cached", batch_bytes=1024, connections=1, rate=10_000, load=END_TO_END, settings="--set write.caching=true",
+             has_floor=False),
+    Scenario("fetch", connections=4, load=FETCH, has_floor=False),
 )}
 
 # Figures of a table: key, heading, format. Costs: less is better.
 COLUMNS = (("mb_per_second", "MB/s", ".0f"), ("requests_per_second", "requests/s", ".0f"),
            ("server_cpu_per_gb", "CPU s/GB, server alone", ".2f"), ("cpu_per_gb", "CPU s/GB, server and kernel", ".2f"),
            ("cpu_per_gb_machine", "CPU s/GB, machine less client", ".2f"),
-           ("requests_per_cpu_second", "requests per CPU s", ".0f"), ("p50_ms", "p50 ms", ".2f"), ("p99_ms", "p99 ms", ".2f"),
+           ("requests_per_cpu_second", "requests per CPU s", ".0f"), ("us_per_record", "CPU µs/record", ".2f"), ("p50_ms", "p50 ms", ".2f"), ("p99_ms", "p99 ms", ".2f"), ("max_ms", "max ms", ".1f"),
+           ("tail_p99_ms", "read p99 ms", ".2f"),
            ("device_per_byte", "device bytes per byte", ".2f"), ("rss_mib", "RSS MiB", ".0f"), ("others_share", "others' CPU", ".0%"))
 
 
@@ -68,44 +86,79 @@ def start(name, options, work):
         properties = dict(setting.split("=", 1) for setting in options.kafka_set)
         return servers.KafkaServer(work, servers.kafka_dist(options.kafka_dist, options.kafka_version), options.server_cpu,
                                    properties).start()
-    settings = dict(setting.split("=", 1) for setting in options.set)
+    if name.startswith("limit-"):
+        return servers.LimitServer(work, options.limit_binary, options.server_cpu, int(name[-1]), LIMIT_PARTITIONS).start()
+    settings = {"node.shards": "1"} | dict(setting.split("=", 1) for setting in options.set)
     return servers.PyralogServer(work, options.server_binary, options.server_cpu, settings).start()
 
 
-def run_load(options, scenario, bootstrap, topic, seconds):
-    values = {"bootstrap": bootstrap, "topic": topic, "seconds": seconds, **dataclasses.asdict(scenario)}
-    command = servers.pinned([part.format(**values) for part in shlex.split(options.load)], options.client_cpu)
+def run_load(options, scenario, bootstrap, topic, seconds, rate=0.0):
+    values = {"binary": options.server_binary or options.client_binary, "bootstrap": bootstrap, "topic": topic, "seconds": seconds,
+              **dataclasses.asdict(scenario), "rate": rate}
+    template = options.load or scenario.load
+    command = servers.pinned([part.format(**values) for part in shlex.split(template)], options.client_cpu)
+    command = [word for part in command for word in (part.split() if " " in part else [part]) if word]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + LOAD_SECONDS_MAX)
     if done.returncode != 0:
         raise servers.ServerError(f"the load failed: {' '.join(command)}\n{done.stdout[-1000:]}{done.stderr[-2000:]}")
-    return json.loads(done.stdout[done.stdout.index("{"):])
+    return flat(json.loads(done.stdout[done.stdout.index("{"):]))
 
 
-def measure(options, server, scenario):
-    topic = f"{scenario.name}-{uuid.uuid4().hex[:6]}"
-    # A JVM compiles what ran often enough, so warm is a matter of requests; on a machine that is busy they take longer.
+def flat(load):
+    """An end-to-end load reports its two sides: the produce side counts, the age at which records were read stands beside it."""
+    if "produce" not in load:
+        return load
+    return load["produce"] | {"tail_ms": load["consume"]["latency_ms"]}
+
+
+def prepare(options, server, name, scenario, topic, results):
+    """Warms up, and returns the rate to measure at."""
+    if scenario.load == FETCH:
+        fill = dataclasses.replace(SCENARIOS["64k-16p"], name="fill")
+        seconds = 0
+        while seconds == 0 or fetched < FETCHED_BYTES:
+            fetched = (fetched if seconds else 0) + run_load(options, fill, server.bootstrap, topic, options.warm_up_seconds)["bytes"]
+            seconds += 1
+        run_load(options, scenario, server.bootstrap, topic, options.warm_up_seconds)
+        return 0
     warm = rounds = 0
     while rounds == 0 or (warm < options.warm_up_requests and rounds < WARM_UP_ROUNDS_MAX):
-        warm += run_load(options, scenario, server.bootstrap, topic, options.warm_up_seconds)["requests"]
+        done = run_load(options, scenario, server.bootstrap, topic, options.warm_up_seconds, scenario.rate)
+        warm += done["requests"]
         rounds += 1
+    if not scenario.of_saturation:
+        return scenario.rate
+    if name == "kafka":
+        results["saturation"].setdefault(scenario.name, done["records"] / done["seconds"])
+    if scenario.name not in results["saturation"]:
+        raise servers.ServerError(f"{scenario.name} needs Kafka's saturation first: run it with Kafka")
+    return scenario.of_saturation * results["saturation"][scenario.name]
+
+
+def measure(options, server, name, scenario, results):
+    topic = f"{scenario.name}-{uuid.uuid4().hex[:6]}"
+    # A JVM compiles what ran often enough, so warm is a matter of requests; on a machine that is busy they take longer.
+    rate = prepare(options, server, name, scenario, topic, results)
     machine.settle(server.data_dir)
     idle = machine.Reading.take(server.pid, server.data_dir)
     time.sleep(BACKGROUND_SECONDS)
     background = idle.until(machine.Reading.take(server.pid, server.data_dir))
     before = machine.Reading.take(server.pid, server.data_dir)
-    load = run_load(options, scenario, server.bootstrap, topic, options.seconds)
+    load = run_load(options, scenario, server.bootstrap, topic, options.seconds, rate)
     ended = machine.Reading.take(server.pid, server.data_dir)
     machine.settle(server.data_dir)
     used = before.until(machine.Reading.take(server.pid, server.data_dir))
-    gigabytes = load["bytes"] / 1e9
+    gigabytes = max(load["bytes"], 1) / 1e9
     # What kernel threads do anyway is not the server's.
     kernel = max(0.0, used["kernel_threads"] - background["kernel_threads"] * used["seconds"] / background["seconds"])
     cost = used["server"] + kernel
     return {"load": load, "background": background, "used": used, "used_until_load_ended": before.until(ended), "figures": {
         "mb_per_second": load["bytes"] / 1e6 / load["seconds"], "requests_per_second": load["requests"] / load["seconds"],
         "server_cpu_per_gb": used["server"] / gigabytes, "cpu_per_gb": cost / gigabytes, "cpu_per_gb_machine": used["machine_less_client"] / gigabytes,
-        "requests_per_cpu_second": load["requests"] / cost,
-        "p50_ms": load["latency_ms"]["p50"], "p99_ms": load["latency_ms"]["p99"],
+        "requests_per_cpu_second": load["requests"] / max(cost, 0.01),
+        "us_per_record": cost / load["records"] * 1e6,
+        "p50_ms": load["latency_ms"]["p50"], "p99_ms": load["latency_ms"]["p99"], "max_ms": load["latency_ms"]["max"],
+        "tail_p99_ms": load.get("tail_ms", {}).get("p99", 0.0),
         "device_per_byte": used["device_bytes"] / load["bytes"], "rss_mib": machine.memory_bytes(server.pid, "VmRSS") / (1 << 20),
         "others_share": max(0.0, used["others"]) / (used["seconds"] * os.cpu_count())}}
 
@@ -119,7 +172,9 @@ def run_pass(options, name, scenarios, results):
             idle = machine.memory_bytes(server.pid, "VmRSS")
             results["starts"].append({"server": name, "seconds": ready, "idle_rss_mib": idle / (1 << 20)})
             for scenario in scenarios:
-                result = measure(options, server, scenario)
+                if name.startswith("limit-") and not scenario.has_floor:
+                    continue
+                result = measure(options, server, name, scenario, results)
                 results["runs"].append({"server": name, "scenario": scenario.name, **result})
                 shown = result["figures"]
                 print(f"{name:8}{scenario.name:12}{shown['mb_per_second']:8.1f} MB/s {shown['requests_per_second']:8.0f} req/s "
@@ -144,10 +199,11 @@ def table(results, scenarios, names):
             if found[name]:
                 cells = " | ".join(format(found[name][key], form) for key, _, form in COLUMNS)
                 lines.append(f"| {scenario.name} | {name} | {cells} |")
-        if all(found.get(name) for name in ("kafka", "pyralog")):
-            lines.append(f"| {scenario.name} | pyralog / kafka | " + " | ".join(
-                format(found["pyralog"][key] / found["kafka"][key], ".2f") if found["kafka"][key] else "-"
-                for key, _, _ in COLUMNS) + " |")
+        for other in [name for name in names if name != "pyralog"]:
+            if found.get(other) and found.get("pyralog"):
+                lines.append(f"| {scenario.name} | pyralog / {other} | " + " | ".join(
+                    format(found["pyralog"][key] / found[other][key], ".2f") if found[other][key] else "-"
+                    for key, _, _ in COLUMNS) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -163,7 +219,9 @@ def parse():
     parser.add_argument("--nice", type=int, help="niceness of server and load, for a machine that others use too (needs root)")
     parser.add_argument("--server-cpu", default="0")
     parser.add_argument("--client-cpu", default="1")
-    parser.add_argument("--load", default=LOAD_DEFAULT, help="the load's command line")
+    parser.add_argument("--client-binary", help="the pyralog binary whose bench makes the load (default: the server's)")
+    parser.add_argument("--limit-binary", help="bench/limit's program: measure the floor too")
+    parser.add_argument("--load", help="another load's command line")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of Pyralog")
     parser.add_argument("--kafka-set", action="append", default=[], metavar="KEY=VALUE", help="a broker property of Kafka")
     parser.add_argument("--kafka-version")
@@ -175,6 +233,8 @@ def parse():
     unknown = set(options.scenarios.split(",")) - set(SCENARIOS)
     if unknown:
         parser.error(f"unknown scenario: {', '.join(sorted(unknown))}")
+    if not options.load and not options.server_binary and not options.client_binary:
+        parser.error("who makes the load? Give --server-binary, --client-binary or --load")
     if options.no_kafka and not options.server_binary:
         parser.error("nothing to measure: --no-kafka without --server-binary")
     return options
@@ -202,9 +262,11 @@ def main():
         folder.mkdir(parents=True, exist_ok=True)
     scenarios = [SCENARIOS[name] for name in options.scenarios.split(",")]
     names = ([] if options.no_kafka else ["kafka"]) + (["pyralog"] if options.server_binary else [])
+    names += ["limit-1", "limit-2"] if options.limit_binary else []
     results = {"machine": f"{os.cpu_count()} CPUs, Linux {platform.release()}", "date": time.strftime("%Y-%m-%d"),
                "kafka": f"Apache Kafka {options.kafka_version or servers.pinned_kafka_version()}", "pairs": options.pairs,
-               "seconds": options.seconds, "load": options.load, "runs": [], "starts": []}
+               "seconds": options.seconds, "load": options.load or "pyralog bench", "runs": [], "starts": [],
+               "saturation": {}}
     for pair in range(options.pairs):
         for name in names if pair % 2 == 0 else reversed(names):
             with machine.filled_page_cache(options.data_root):

@@ -244,6 +244,31 @@ class PyralogServer(Server):
         return status
 
 
+class LimitServer(Server):
+    """bench/limit, the floor: `writes` is how often it writes each byte."""
+
+    def __init__(self, work_dir, binary, cpus=None, writes=1, partitions=1):
+        super().__init__("limit", work_dir)
+        self.binary = pathlib.Path(binary).resolve()
+        self.cpus = cpus
+        self.writes = writes
+        self.partitions = partitions
+
+    def start(self):
+        self.data_dir.mkdir(parents=True)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        command = [str(self.binary), "--port", str(port), "--directory", str(self.data_dir), "--partitions", str(self.partitions),
+                   "--writes", str(self.writes)]
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen(pinned(command, self.cpus), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
+        if self.process.stdout.readline() != b"ready\n":
+            self.fail("printed no ready line")
+        self.bootstrap = f"127.0.0.1:{port}"
+        return self
+
+
 def main():
     import argparse
     parser = argparse.ArgumentParser(description="Run Apache Kafka from Maven artifacts on loopback until SIGINT or SIGTERM.")
