@@ -31,6 +31,7 @@ inline StoreGeometry shrunk_geometry() {
   geometry.round_bytes_max = 2048;
   geometry.dirty_bytes_max = 8192;
   geometry.pass_bytes_max = 300;
+  geometry.direct_pass_bytes_min = 150;
   geometry.write_bytes_max = 100;
   geometry.batch_copied_bytes_below = 120;
   geometry.bypass_bytes_min = 400;
