@@ -152,10 +152,13 @@ TEST_F(IoCore, OnlyThoseAreWokenWhoseThresholdIsReached) {
   std::vector<int> woken;
   const auto wait = [](WaitList* l, AbortSource* a, MonotonicTime deadline, std::uint64_t threshold,
                        std::vector<int>* into) -> Task<> {
-    if ((co_await l->wait_reached(threshold, deadline, *a)) == WaitOutcome::kWoken) into->push_back(static_cast<int>(threshold));
+    const WaitOutcome outcome = co_await l->wait_reached(threshold, deadline, *a);
+    if (outcome == WaitOutcome::kWoken) into->push_back(static_cast<int>(threshold));
   };
   const MonotonicTime deadline = world.now() + std::chrono::hours(1);
-  for (const std::uint64_t threshold : {5u, 9u, 3u, 9u, 7u}) world.start(reactor, wait(&list, &never, deadline, threshold, &woken));
+  for (const std::uint64_t threshold : {5u, 9u, 3u, 9u, 7u}) {
+    world.start(reactor, wait(&list, &never, deadline, threshold, &woken));
+  }
   world.run_for(milliseconds(1));
   list.notify_reached(2);
   world.run_for(milliseconds(1));

@@ -385,17 +385,19 @@ TEST(VirtualDiskCrashPoints, AReplacedFileIsTheOldOrTheNewOne) {
   EXPECT_GT(news, 20);
 }
 
-TEST_F(VirtualDiskTest, AFailedDirectorySyncLosesNamesThatStillShow) {
+TEST_F(VirtualDiskTest, AFailedDirectorySyncMayLoseNamesThatStillShow) {
   bool lost = false;
   for (int round = 0; round < 30; ++round) {
     open("a").reset();
     disk().fail_next_sync("");
     EXPECT_EQ(sync_directory("").error(), ErrorCode::kIo);
-    EXPECT_TRUE(sync_directory("").ok());
     EXPECT_TRUE(exists("a"));
     crash(CrashMode::kKill);
     EXPECT_TRUE(exists("a"));
+    const bool tries_again = round % 2 == 0;
+    if (tries_again) EXPECT_TRUE(sync_directory("").ok());
     crash(CrashMode::kPowerLoss);
+    if (tries_again) EXPECT_TRUE(exists("a"));
     lost |= !exists("a");
     if (exists("a")) disk().erase("a");
   }

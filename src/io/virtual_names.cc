@@ -205,7 +205,8 @@ Result<> VirtualDisk::sync_names(const std::string& path, std::uint64_t change_e
   for (const NameChange& change : name_changes_) wanted.push_back(covered(change) && (!fails || random_.chance(1, 2)));
   commit_names(std::move(wanted));
   if (!fails) return {};
-  std::erase_if(name_changes_, covered);
+  // What was not written stays to be written: unlike with a file's pages, a file system does not forget changes of its own
+  // structure, or it stops altogether.
   ++faults_.syncs_failed;
   return Error(ErrorCode::kIo, path + ": sync failed");
 }

@@ -143,9 +143,9 @@ io::Task<> Shard::run_connection(std::unique_ptr<io::Connection> socket, Accepto
   ++metrics_.connections_accepted;
   ++metrics_.connections_open;
   KafkaConnection connection(*this, acceptor.info, std::move(socket));
-  connections_.insert(&connection);
+  const auto place = connections_.insert(connections_.end(), &connection);
   co_await connection.run();
-  connections_.erase(&connection);
+  connections_.erase(place);
   --metrics_.connections_open;
   --acceptor.open;
   if (--connections_by_address_[address] == 0) connections_by_address_.erase(address);

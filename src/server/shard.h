@@ -1,11 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "cluster/log_settings.h"
@@ -154,7 +154,7 @@ class Shard {
   RateLimit client_warnings_{kClientWarningsPerSecond};
   std::uint64_t client_warnings_left_out_ = 0;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
-  std::unordered_set<KafkaConnection*> connections_;
+  std::list<KafkaConnection*> connections_;  // by arrival, so that a run can be repeated
   std::unordered_map<std::string, std::size_t> connections_by_address_;
   ProducerId producer_id_next_{0};
   ProducerId producer_id_end_{0};

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <unordered_set>
+
 #include "io/when_all.h"
 #include "server/node.h"
 #include "server/partition_use.h"

@@ -24,7 +24,8 @@ class Flusher {
 
   Flusher(StoreContext& context, SegmentFiles& segments, Cleaner& cleaner)
       : context_(context), segments_(segments), cleaner_(cleaner),
-        arena_(context.options.geometry.sector_bytes, context.options.geometry.round_bytes_max) {}
+        arena_(context.reactor.chunks(), context.options.geometry.sector_bytes,
+               context.options.geometry.round_bytes_max) {}
   Flusher(const Flusher&) = delete;
 
   /// The loop; ends when `scope` closes or the store fails.

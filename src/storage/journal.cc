@@ -75,7 +75,8 @@ io::Task<Result<>> Journal::add_file() {
   adding_ = true;
   auto made = std::make_unique<JournalFile>();
   made->number = next_number_++;
-  made->capacity = files_.empty() ? geometry_.journal_first_file_bytes : geometry_.journal_file_bytes;
+  made->capacity = geometry_.journal_file_bytes;
+  if (files_.empty()) made->capacity = std::min(made->capacity, geometry_.journal_first_file_bytes);
   Result<> result;
   io::OpenOptions options{.existence = io::Existence::kMayCreate, .caching = io::Caching::kDirect};
   auto opened = co_await reactor_.disk().open(names_.journal_file(made->number), options);

@@ -41,8 +41,8 @@ struct JournalFile {
 };
 
 /// The files of a shard's journal, as a writer sees them: one round after the other, each durable before the next
-/// (storage.md §2). Files are pre-zeroed and used again under a new salt. The first one is small, so that a new shard is quickly
-/// ready, and is not used again once there are others.
+/// (storage.md §2). Files are pre-zeroed and used again under a new salt. The first one is small, so that a new shard is
+/// quickly ready, and is not used again once there are others.
 class Journal {
  public:
   Journal(io::Reactor& reactor, const StoreOptions& options);

@@ -62,8 +62,7 @@ io::Task<Result<>> PartitionLog::cut(Offset end, LogPosition at) {
   for (const Offset offset : snapshots) {
     if (offset > end) PYRALOG_CO_TRY(co_await remove_file(offset, FileKind::kSnapshot));
   }
-  const auto synced = co_await io::Reactor::current().disk().sync_directory(directory_path());
-  if (!synced.ok() && !(synced.error() == ErrorCode::kNotFound)) co_return synced;
+  PYRALOG_CO_TRY(co_await shard_.store.sync_directory(files_));
   PYRALOG_CO_TRY(co_await shard_.store.truncate(files_, end, at));
   for (const Offset base : bases) {
     if (base > at.segment) shard_.files.forget({files_.incarnation(), base, FileKind::kLog});

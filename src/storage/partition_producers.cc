@@ -82,7 +82,7 @@ io::Task<Result<>> PartitionLog::write_snapshot(ProducerSnapshot snapshot) {
   PYRALOG_CO_TRY(co_await file->truncate(0));
   std::vector<ByteView> pieces{bytes};
   PYRALOG_CO_TRY(co_await file->write_and_sync(0, std::move(pieces)));
-  co_return co_await disk.sync_directory(directory_path());
+  co_return co_await shard_.store.sync_directory(files_);
 }
 
 /// Ascending.

@@ -21,7 +21,7 @@ io::Task<Result<>> SegmentFiles::make_directory(std::string directory) {
   for (const auto& level : std::filesystem::path(directory)) {
     const std::string next = above + "/" + level.string();
     if (!durable_directories_.contains(next)) {
-      PYRALOG_CO_TRY(co_await context_.reactor.disk().sync_directory(above));
+      PYRALOG_CO_TRY(co_await sync_names(above));
       durable_directories_.insert(next);
     }
     above = next;
@@ -43,7 +43,7 @@ io::Task<Result<SharedFile>> SegmentFiles::open(PartitionFiles& partition, Offse
   PYRALOG_CO_TRY(co_await make_directory(directory));
   PYRALOG_CO_ASSIGN(SharedFile file, co_await context_.files.open(key, path(partition, base), io::Existence::kMayCreate));
   if (!planted(Bug::kNoDirectorySync)) {
-    PYRALOG_CO_TRY(co_await context_.reactor.disk().sync_directory(context_.options.data_directory + "/" + directory));
+    PYRALOG_CO_TRY(co_await sync_names(context_.options.data_directory + "/" + directory));
   }
   Segment* named = context_.ledger(partition).segment(base);
   if (named == nullptr) co_return ErrorCode::kNotFound;
@@ -72,8 +72,15 @@ Result<> SegmentFiles::write(io::File& file, const PartitionLedger::DirtyRun& ru
   return pieces.empty() ? Result<>() : file.write_now(begin, pieces);
 }
 
+io::Task<Result<>> SegmentFiles::sync_names(std::string path) {
+  Result<> synced = co_await context_.reactor.disk().sync_directory(std::move(path));
+  // Nobody can tell now which names are durable, and the next sync may say that all is well: as for a file, the store ends.
+  if (!synced.ok() && synced.error() != ErrorCode::kNotFound) context_.fail(synced.error());
+  co_return synced;
+}
+
 io::Task<Result<>> SegmentFiles::sync_directory(const PartitionFiles& partition) {
-  auto synced = co_await context_.reactor.disk().sync_directory(context_.options.data_directory + "/" + partition.directory());
+  auto synced = co_await sync_names(context_.options.data_directory + "/" + partition.directory());
   // Without a directory there are no names.
   if (!synced.ok() && synced.error() == ErrorCode::kNotFound) co_return Result<>();
   co_return synced;

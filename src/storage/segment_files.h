@@ -23,7 +23,7 @@ class SegmentFiles {
 
   /// Writes what a pass is to write, without a sync, in line.
   Result<> write(io::File& file, const PartitionLedger::DirtyRun& run) const;
-  /// Makes the removal of files durable, so that their names may be used again.
+  /// Makes names and removals of the partition's files durable; fine without a directory. A failure ends the store.
   io::Task<Result<>> sync_directory(const PartitionFiles& partition);
 
   /// Removes dropped segments with their indexes.
@@ -32,6 +32,8 @@ class SegmentFiles {
   io::Task<Result<>> remove_directory(std::string directory);
 
  private:
+  io::Task<Result<>> sync_names(std::string path);
+
   StoreContext& context_;
   std::set<std::string> durable_directories_;
 };

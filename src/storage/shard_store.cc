@@ -111,6 +111,10 @@ io::Task<Result<>> ShardStore::make_directory(const PartitionFiles& partition) {
   co_return co_await parts_->segments.make_directory(partition.directory());
 }
 
+io::Task<Result<>> ShardStore::sync_directory(const PartitionFiles& partition) {
+  co_return co_await parts_->segments.sync_directory(partition);
+}
+
 Result<RoundSequence> ShardStore::append(PartitionFiles& partition, Slice batch, const record::BatchHeader& header,
                                          SpaceUse space_use) {
   Parts& parts = *parts_;

@@ -114,6 +114,8 @@ class ShardStore {
 
   /// Makes the partition's directory, its name durable, for files of its owner beside the segments.
   io::Task<Result<>> make_directory(const PartitionFiles& partition);
+  /// Makes the names of the files in it durable, and that removed ones are gone; fine without a directory.
+  io::Task<Result<>> sync_directory(const PartitionFiles& partition);
 
   /// Adds one whole batch at the log's end, in the active segment (the caller has rolled if it should not go there).
   /// Durable class: returns the round to wait for. Cached class: round 0, as memory is all there is to wait for. `batch`

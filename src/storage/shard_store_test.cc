@@ -151,7 +151,8 @@ TEST(ShardStore, KeepsStates) {
 
 TEST(ShardStore, ABodyWaitsForSpaceOnAFullDisk) {
   StoreGeometry geometry;
-  geometry.journal_file_bytes = 4u << 20;
+  geometry.journal_file_bytes = geometry.journal_first_file_bytes = 4u << 20;
+  geometry.bypass_bytes_min = 256u << 10;
   StoreWorld node(10, geometry);
   node.open();
   PartitionFiles& partition = node.create();
@@ -215,15 +216,34 @@ TEST(ShardStore, RefusesAppendsBeforeTheDiskIsFullAndResumes) {
   node.close();
 }
 
-TEST(ShardStore, EndsWhenASyncFails) {
+TEST(ShardStore, EndsWhenTheSyncOfADirectoryFails) {
   StoreWorld node(10);
   node.open();
   PartitionFiles& partition = node.create();
   node.sync(node.append(partition));
   const auto bytes = node.contents(partition);
-  // Whichever file the next round goes to.
+  // The segment's name may be lost: a second attempt would find nothing left to sync, and believe that it is durable.
+  node.disk().fail_next_sync("data/" + partition.directory());
+  node.world.run_for(std::chrono::seconds(30));
+  EXPECT_GT(node.disk().faults().syncs_failed, 0u);
+  ASSERT_TRUE(node.store->failure().has_value());
+  const Result<> closed = node.world.run(*node.reactor, node.store->close());
+  EXPECT_FALSE(closed.ok());
+  node.store.reset();
+  node.open();
+  EXPECT_EQ(node.contents(node.partition()), bytes);
+  node.close();
+}
+
+TEST(ShardStore, EndsWhenASyncFails) {
+  StoreGeometry geometry;
+  geometry.journal_first_file_bytes = geometry.journal_file_bytes;
+  StoreWorld node(10, geometry);
+  node.open();
+  PartitionFiles& partition = node.create();
+  node.sync(node.append(partition));
+  const auto bytes = node.contents(partition);
   node.disk().fail_next_sync("data/journal/0/1-000001.journal");
-  node.disk().fail_next_sync("data/journal/0/1-000002.journal");
   const RoundSequence round = node.append(partition);
   const Result<> synced = node.world.run(*node.reactor, node.store->wait_synced(round));
   ASSERT_FALSE(synced.ok());

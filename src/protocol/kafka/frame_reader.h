@@ -12,8 +12,9 @@ namespace pyralog::protocol {
 
 /// Splits a byte stream into frames (four bytes of big-endian length, then that many bytes), however the stream is
 /// chunked. Bytes are read straight into the buffer and frames are parts of it; only a frame's beginning is copied when
-/// the buffer ends within it, and where frames are large, reading stops short of one that would not fit. A frame of up to kFrameBytesTrusted gets its memory when its length is known, a longer one
-/// as its bytes arrive, so that announcing a length costs the announcer as much as us.
+/// the buffer ends within it, and where frames are large, reading stops short of one that would not fit. A frame of up to
+/// kFrameBytesTrusted gets its memory when its length is known, a longer one as its bytes arrive, so that announcing a
+/// length costs the announcer as much as us.
 class FrameReader {
  public:
   static constexpr std::size_t kBufferBytes = 64u << 10;
