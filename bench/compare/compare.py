@@ -106,19 +106,16 @@ def run_load(options, scenario, bootstrap, topic, seconds, rate=0.0):
 
 def flat(load):
     """An end-to-end load reports its two sides: the produce side counts, the age at which records were read stands beside it."""
-    if "produce" not in load:
-        return load
-    return load["produce"] | {"tail_ms": load["consume"]["latency_ms"]}
+    return load | {"tail_ms": load["tail"]["latency_ms"]} if "tail" in load else load
 
 
 def prepare(options, server, name, scenario, topic, results):
     """Warms up, and returns the rate to measure at."""
     if scenario.load == FETCH:
         fill = dataclasses.replace(SCENARIOS["64k-16p"], name="fill")
-        seconds = 0
-        while seconds == 0 or fetched < FETCHED_BYTES:
-            fetched = (fetched if seconds else 0) + run_load(options, fill, server.bootstrap, topic, options.warm_up_seconds)["bytes"]
-            seconds += 1
+        written = 0
+        while written < FETCHED_BYTES:
+            written += run_load(options, fill, server.bootstrap, topic, options.warm_up_seconds)["bytes"]
         run_load(options, scenario, server.bootstrap, topic, options.warm_up_seconds)
         return 0
     warm = rounds = 0
