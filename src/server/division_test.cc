@@ -223,7 +223,7 @@ TEST(Division, LeavesNothingOfTheOldOne) {
     EXPECT_TRUE(path.starts_with("data/journal/0/2-") || path.starts_with("data/journal/1/2-")) << path;
   }
   EXPECT_FALSE(node.disk().has("data/journal/3"));
-  const auto identity = as_text(node.disk().contents("data/node.toml"));
+  const std::string identity(as_text(node.disk().contents("data/node.toml")));
   EXPECT_NE(identity.find("format_version = 2"), std::string::npos) << identity;
   EXPECT_NE(identity.find("generation = 2"), std::string::npos) << identity;
 }
