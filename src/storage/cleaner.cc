@@ -115,8 +115,11 @@ PartitionFiles* Cleaner::pick() {
 io::Task<> Cleaner::run(io::TaskScope& scope) {
   const StoreGeometry& geometry = context_.geometry();
   while (!scope.closing() && !context_.failure.has_value()) {
-    const bool half_full = !queue_.empty() && journal_.bytes_since(queue_.begin()->first) >= geometry.journal_bytes_max / 2;
-    const std::size_t passes_max = half_full ? kPassesMax : 1;
+    const bool journal_half_full =
+        !queue_.empty() && journal_.bytes_since(queue_.begin()->first) >= geometry.journal_bytes_max / 2;
+    // Many partitions with little each fill the memory long before the journal, and it is the syncs that take the time.
+    const bool memory_fills = context_.counters.dirty_bytes >= geometry.dirty_bytes_max / 4 * 3;
+    const std::size_t passes_max = journal_half_full || memory_fills ? kPassesMax : 1;
     PartitionFiles* partition = passes_ < passes_max && pressed() ? pick() : nullptr;
     if (partition != nullptr) {
       ++passes_;
