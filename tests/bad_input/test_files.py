@@ -25,31 +25,33 @@ def start(directory):
     return node_process.Node(BINARY, directory, *SETTINGS)
 
 
-def fill(directory, end_signal):
-    """A data directory with several logs, and what they hold: of one, several sealed segments with their indexes; of a
-    producer, sequences; of all, a tail that may be in the journal only."""
+def fill(directory, end_signal, large):
+    """A data directory with several logs, and what they hold: of one, with `large` several sealed segments with their indexes;
+    of a producer, sequences; of all, a tail. Killed, the tail is in one journal file of each shard only: it is produced
+    after the checkpoints, and a moment before the end, so that no slowness of the disk lets a later checkpoint cover it."""
     node = start(directory)
     held = {}
     with Client(node.kafka) as client:
         client.create("rolled", configs=[("segment.bytes", "1048576")])
         client.create("plain", partitions=2)
         client.create("idempotent")
-        held["rolled", 0] = [b"%04d" % i + bytes(200_000) for i in range(16)]
-        held["plain", 0] = [b"p%d" % i for i in range(50)]
-        held["plain", 1] = []
+        held["rolled", 0] = [b"%04d" % i + bytes(200_000 if large else 20_000) for i in range(16)]
+        held["plain", 0] = [b"p%d" % i for i in range(16)]
+        held["plain", 1] = [b"q%d" % i for i in range(4)]
         held["idempotent", 0] = [b"s0", b"s1", b"s2"]
         for value in held["rolled", 0]:
             assert client.produce("rolled", wire.batch([value], producer=77, epoch=0, sequence=int(value[:4])))["error"] == wire.NONE
-        for value in held["plain", 0]:
-            assert client.produce("plain", wire.batch([value]))["error"] == wire.NONE
         for sequence, value in enumerate(held["idempotent", 0]):
             batch = wire.batch([value], producer=5, epoch=0, sequence=sequence)
             assert client.produce("idempotent", batch)["error"] == wire.NONE
-    # The second checkpoint of each shard: the first was made before there was anything.
-    until = time.monotonic() + 30
-    while len(list((directory / "pyralog-data/journal").glob("*/*-b.checkpoint"))) < 2:
-        assert time.monotonic() < until, "no checkpoint comes"
-        time.sleep(0.05)
+        # The second checkpoint of each shard: the first was made before there was anything.
+        until = time.monotonic() + 30
+        while len(list((directory / "pyralog-data/journal").glob("*/*-b.checkpoint"))) < 2:
+            assert time.monotonic() < until, "no checkpoint comes"
+            time.sleep(0.05)
+        for partition in (1, 0):
+            for value in held["plain", partition]:
+                assert client.produce("plain", wire.batch([value]), partition)["error"] == wire.NONE
     node.end(end_signal)
     return held
 
@@ -78,7 +80,7 @@ class FilesCase(unittest.TestCase):
         for name, number in (("stopped", signal.SIGTERM), ("killed", signal.SIGKILL)):
             directory = pathlib.Path(FilesCase.temporary.name) / name
             directory.mkdir()
-            FilesCase.templates[name] = (directory, fill(directory, number))
+            FilesCase.templates[name] = (directory, fill(directory, number, large=name == "stopped"))
 
     def copy(self, template):
         """A node's directory like the template's."""
@@ -242,28 +244,30 @@ class JournalFiles(FilesCase):
             path.write_bytes(data)
         self.check_all(directory, "stopped")
 
+    def journal_with(self, directory, tail):
+        """The one journal file that holds `tail`. Which number it has depends on how soon the larger files were ready."""
+        found = [path for path in (directory / "pyralog-data/journal").glob("*/*.journal") if tail in path.read_bytes()]
+        self.assertEqual(len(found), 1, f"{tail} is in {found}")
+        return found[0]
+
     def test_journals_that_are_needed(self):
-        for shard in (0, 1):
+        for tail in (b"p10", b"q3"):
             for damage in (remove, empty, noise):
                 directory = self.copy("killed")
-                path = self.find(directory, f"journal/{shard}/*-000001.journal")
-                with self.subTest(f"{path.name} of shard {shard}: {damage.__name__}"):
+                path = self.journal_with(directory, tail)
+                with self.subTest(f"{path.name} with {tail}: {damage.__name__}"):
                     before = path.read_bytes()
                     damage(path)
-                    self.assertIn(f"journal/{shard}", self.refusal(directory))
+                    self.assertIn(str(path.parent.relative_to(directory)), self.refusal(directory))
                     path.write_bytes(before)
                     self.check_all(directory, "killed")
 
     def test_a_damaged_round_is_not_taken_for_the_end(self):
         """A bit flipped in what was acknowledged, with good rounds after it."""
         directory = self.copy("killed")
-        for path in sorted((directory / "pyralog-data/journal").glob("*/*-000001.journal")):
-            data = path.read_bytes()
-            at = data.find(b"p10")
-            if at >= 0:
-                break
-        self.assertGreater(at, 0, "the journal has what was produced last")
-        flip(path, at)
+        path = self.journal_with(directory, b"p10")
+        data = path.read_bytes()
+        flip(path, data.find(b"p10"))
         line = self.refusal(directory)
         self.assertIn(str(path.parent.relative_to(directory)), line)
         self.assertIn("damaged", line)
