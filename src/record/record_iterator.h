@@ -87,6 +87,9 @@ class RecordIterator {
   /// of order, more or fewer records than the header says).
   Result<bool> next(RecordView& record);
 
+  /// The first byte, uncompressed, that has not been read yet: between two calls of `next` lies one record.
+  const std::byte* position() const noexcept { return at_; }
+
  private:
   RecordIterator(const BatchView& batch, ByteView records) noexcept;
 
