@@ -141,7 +141,7 @@ Contents contents_of(io::VirtualDisk& disk, const std::vector<ShardStore*>& stor
             continue;
           }
           const std::string path =
-              storage::file_path("data/" + partition->directory(), segment.base, storage::FileKind::kLog);
+              storage::file_path("data/" + partition->directory(), segment.base, storage::FileKind::kLog, segment.edition);
           const auto file = disk.contents(path);
           EXPECT_LE(part.position + part.bytes, file.size());
           const auto begin = file.begin() + static_cast<std::ptrdiff_t>(part.position);

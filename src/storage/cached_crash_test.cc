@@ -291,7 +291,7 @@ class CachedSimulation {
     for (const Segment& segment : partition.segments()) {
       const std::size_t before = bytes.size();
       partition.locate(segment.base, 0, UINT64_MAX, parts);
-      const std::string path = file_path("data/" + partition.directory(), segment.base, FileKind::kLog);
+      const std::string path = file_path("data/" + partition.directory(), segment.base, FileKind::kLog, segment.edition);
       const Bytes file = disk().has(path) ? disk().contents(path) : Bytes();
       for (const StoredPart& part : parts) {
         const ByteView from = part.slice.empty() ? ByteView(file) : part.slice.view();

@@ -18,14 +18,14 @@ Error bad_below(const std::string& path, std::uint64_t position, std::uint64_t s
 
 }  // namespace
 
-io::Task<Result<std::map<Offset, std::uint64_t>>> CachedRecovery::list(const PartitionFiles& partition) const {
-  std::map<Offset, std::uint64_t> sizes;
+io::Task<Result<std::map<SegmentName, std::uint64_t>>> CachedRecovery::list(const PartitionFiles& partition) const {
+  std::map<SegmentName, std::uint64_t> sizes;
   auto listed = co_await context_.reactor.disk().list(directory(partition));
   if (!listed.ok() && listed.error() == ErrorCode::kNotFound) co_return sizes;
   PYRALOG_CO_TRY(listed);
   for (const io::DirectoryEntry& entry : *listed) {
     const auto name = parse_file_name(entry.name);
-    if (name.has_value() && name->kind == FileKind::kLog) sizes[name->offset] = entry.size;
+    if (name.has_value() && name->kind == FileKind::kLog) sizes[{name->offset, name->edition}] = entry.size;
   }
   co_return sizes;
 }
@@ -71,10 +71,11 @@ io::Task<Result<>> CachedRecovery::run(PartitionFiles& partition, CachedMark mar
   std::vector<Segment> found;
   auto next = known.begin();
   for (; next != known.end() && next->base < mark.scan_from.segment; ++next) {
-    const auto size = sizes.find(next->base);
+    const auto size = sizes.find(next->name());
     if (next->end > 0 && (size == sizes.end() || size->second < next->end)) {
       co_return Error(ErrorCode::kCorrupt, fmt::format("{} is missing or too short: {} bytes of it are needed",
-                                                       file_path(directory(partition), next->base, FileKind::kLog), next->end));
+                                                       file_path(directory(partition), next->base, FileKind::kLog, next->edition),
+                                                       next->end));
     }
     found.push_back(*next);
   }
@@ -87,9 +88,9 @@ io::Task<Result<>> CachedRecovery::run(PartitionFiles& partition, CachedMark mar
     const std::uint64_t solid_end = at.segment < mark.solid_end.segment ? (finished ? end : 0)
                                     : at.segment == mark.solid_end.segment ? mark.solid_end.position : 0;
     PYRALOG_CO_ASSIGN(const std::uint64_t good, co_await scan(partition, at, end, solid_end));
-    found.push_back({.base = at.segment, .end = good, .clean_end = good, .named = sizes.contains(at.segment)});
+    found.push_back({.base = at.segment, .end = good, .clean_end = good, .named = sizes.contains({at.segment})});
     if (is_known) ++next;
-    if (finished ? (good < end || next->base != partition.log_end()) : !sizes.contains(partition.log_end())) break;
+    if (finished ? (good < end || next->base != partition.log_end()) : !sizes.contains({partition.log_end()})) break;
     if (partition.log_end() <= at.segment) break;
     at = {partition.log_end(), 0};
   }
@@ -116,9 +117,11 @@ io::Task<Result<>> CachedRecovery::remove_unnamed(PartitionFiles& partition) {
     const Segment* segment = partition.find_segment(name->offset);
     // A snapshot of what was lost would tell of other records, once there are any.
     const bool wanted = name->kind == FileKind::kSnapshot ? name->offset <= partition.log_end()
-                                                          : segment != nullptr && segment->end > 0;
+                                                          : segment != nullptr && segment->end > 0 &&
+                                                                name->kind != FileKind::kCompacting &&
+                                                                segment->edition == name->edition;
     if (wanted) continue;
-    context_.files.forget({partition.incarnation(), name->offset, name->kind});
+    context_.files.forget({partition.incarnation(), name->offset, name->kind, name->edition});
     const std::string path = directory(partition) + "/" + entry.name;
     PYRALOG_CO_TRY(co_await context_.reactor.disk().remove(path));
   }

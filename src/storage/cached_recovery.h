@@ -26,7 +26,7 @@ class CachedRecovery {
   io::Task<Result<>> remove_unnamed(PartitionFiles& partition);
 
  private:
-  io::Task<Result<std::map<Offset, std::uint64_t>>> list(const PartitionFiles& partition) const;
+  io::Task<Result<std::map<SegmentName, std::uint64_t>>> list(const PartitionFiles& partition) const;
   /// Reads batches from `from` on, at most up to `end`; returns where the last good one ends.
   io::Task<Result<std::uint64_t>> scan(PartitionFiles& partition, LogPosition from, std::uint64_t end,
                                        std::uint64_t solid_end) const;

@@ -15,6 +15,7 @@ namespace {
 using namespace checkpoint_format;
 
 constexpr std::size_t kSegmentBytes = 25;
+enum SegmentFlag : std::uint8_t { kNamed = 1, kHasEdition = 2, kFlagsAll = 3 };
 
 Error malformed() { return Error(ErrorCode::kCorrupt, "a checkpoint is malformed"); }
 
@@ -48,12 +49,13 @@ Result<std::vector<Segment>> take_segments(ByteView& bytes) {
   std::vector<Segment> segments(count);
   for (std::size_t i = 0; i < count; ++i) {
     Segment& segment = segments[i];
-    std::uint8_t named = 0;
+    std::uint8_t flags = 0;
     if (!take_little(bytes, segment.base.value) || !take_little(bytes, segment.end) ||
-        !take_little(bytes, segment.clean_end) || !take_little(bytes, named)) {
+        !take_little(bytes, segment.clean_end) || !take_little(bytes, flags) || flags > kFlagsAll ||
+        ((flags & kHasEdition) != 0 && !take_little(bytes, segment.edition))) {
       return malformed();
     }
-    segment.named = named != 0;
+    segment.named = (flags & kNamed) != 0;
     if (segment.clean_end > segment.end || (i > 0 && segment.base <= segments[i - 1].base)) return malformed();
   }
   return segments;
@@ -115,7 +117,10 @@ void PartitionEntry::encode(std::vector<std::byte>& out) const {
     put_little(out, segment.base.value);
     put_little(out, segment.end);
     put_little(out, segment.clean_end);
-    put_little(out, static_cast<std::uint8_t>(segment.named));
+    std::uint8_t flags = segment.named ? kNamed : 0;
+    if (segment.edition != 0) flags |= kHasEdition;
+    put_little(out, flags);
+    if (segment.edition != 0) put_little(out, segment.edition);
   }
   put_little(out, static_cast<std::uint8_t>(cached.has_value()));
   if (cached.has_value()) {

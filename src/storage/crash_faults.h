@@ -25,8 +25,9 @@ enum class Emphasis : std::uint8_t {
   kFailedSyncs,  ///< syncs that fail and leave a cache that looks clean
   kRot,          ///< flipped bits in what was durable
   kForgery,      ///< clients that send journal rounds as payload
+  kCompaction,   ///< segments that are written anew
 };
-inline constexpr std::uint64_t kEmphases = 7;
+inline constexpr std::uint64_t kEmphases = 8;
 
 /// How often a run met what it is there for, so that runs can be shown to cover it.
 struct Coverage {
@@ -34,6 +35,7 @@ struct Coverage {
   std::uint64_t stopped_by_syncs = 0;          ///< lives that a failed sync ended
   std::uint64_t rot_survived = 0, rot_named = 0;  ///< flipped bits that changed nothing, or were called corruption
   std::uint64_t forged = 0;
+  std::uint64_t compacted = 0;                 ///< segments that gave way to others
 };
 
 /// Virtual time, that is.

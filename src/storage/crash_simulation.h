@@ -59,6 +59,7 @@ class Simulation {
       live(0, End::kStop);
     }
     coverage.forged = workload_.forged;
+    coverage.compacted = workload_.compacted;
     return error.empty();
   }
 

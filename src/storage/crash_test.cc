@@ -19,6 +19,7 @@ TEST(StoreCrashes, RunsReachTheRarePaths) {
     all.rot_named += simulation.coverage.rot_named;
     all.rot_survived += simulation.coverage.rot_survived;
     all.forged += simulation.coverage.forged;
+    all.compacted += simulation.coverage.compacted;
   }
   EXPECT_GT(all.bypassed_bytes, 1000u);
   EXPECT_GT(all.images, 20u);
@@ -26,6 +27,7 @@ TEST(StoreCrashes, RunsReachTheRarePaths) {
   EXPECT_GT(all.rot_named, 20u);
   EXPECT_GT(all.rot_survived, 20u);
   EXPECT_GT(all.forged, 5u);
+  EXPECT_GT(all.compacted, 100u);
 }
 
 bool survives(std::uint64_t seed) {

@@ -5,6 +5,7 @@
 #include "io/sync.h"
 #include "io/task_scope.h"
 #include "record/batch_view.h"
+#include "storage/compacted_segment.h"
 #include "storage/crash_faults.h"
 #include "storage/crash_model.h"
 #include "storage/shard_store.h"
@@ -26,6 +27,8 @@ class Workload {
       co_await remove_behind_run(store, *partition);
     } else if (partition != nullptr && emphasis_ == Emphasis::kBypass && random_.chance(1, 15)) {
       co_await crash_in_run(store, *partition);
+    } else if (partition != nullptr && random_.chance(1, emphasis_ == Emphasis::kCompaction ? 8 : 100)) {
+      co_await compact(store, *partition);
     } else if (partition == nullptr || (choice < 3 && store.partitions().size() < kPartitionsMax)) {
       co_await create(store);
     } else if (choice < 70) {
@@ -47,7 +50,8 @@ class Workload {
     if (!store.accepting()) co_await store.wait_accepting(never);
   }
 
-  std::uint64_t forged = 0;  ///< rounds sent as payload
+  std::uint64_t forged = 0;     ///< rounds sent as payload
+  std::uint64_t compacted = 0;  ///< segments that gave way to others
 
  private:
   static constexpr std::uint64_t kPartitionsMax = 4;
@@ -192,13 +196,59 @@ class Workload {
     co_await record_change(store, std::move(task), std::move(model), [&] { return store.find(incarnation) == nullptr; });
   }
 
-  /// Cuts at the start of a random batch.
+  /// Writes a run of sealed segments anew, without some of their batches, and puts the result in their place.
+  io::Task<> compact(ShardStore& store, PartitionFiles& partition) {
+    const std::size_t sealed_count = partition.segments().size() - 1;
+    if (sealed_count == 0) co_return;
+    const std::size_t first = random_.below(sealed_count);
+    const std::size_t count = random_.between(1, sealed_count - first);
+    const std::vector<Segment> sources(partition.segments().begin() + static_cast<std::ptrdiff_t>(first),
+                                       partition.segments().begin() + static_cast<std::ptrdiff_t>(first + count));
+    const Offset end = partition.segments()[first + count].base;
+    Model model = history_.newest();
+    ModelPartition& into = model.partitions[partition.incarnation()];
+    Bytes kept;
+    for (const Segment& source : sources) {
+      const auto found = into.segments.find(source.base);
+      if (found == into.segments.end()) continue;
+      keep_some(found->second, kept);
+      into.segments.erase(found);
+    }
+    if (!kept.empty()) into.segments[sources.front().base] = kept;
+    CompactedSegment output(store, partition, {sources.front().base, sources.front().edition + 1});
+    auto written = co_await write_all(output, kept);
+    if (!written.ok()) co_return co_await output.discard();
+    std::vector<Segment> replacements{*written};
+    if (kept.empty() && first > 0) replacements.clear();
+    const std::uint64_t before = partition.replacements();
+    io::Task<> task = ignore(store.replace_segments(partition, sources.front().base, end, std::move(replacements)));
+    co_await record_change(store, std::move(task), std::move(model), [&] { return partition.replacements() > before; });
+    if (partition.replacements() == before) co_return co_await output.discard();
+    compacted += count;
+  }
+  void keep_some(const Bytes& segment, Bytes& kept) {
+    const std::uint64_t share = random_.below(3);
+    for (std::size_t at = 0; at < segment.size();) {
+      const std::size_t bytes = record::BatchHeader::parse(ByteView(segment).subspan(at)).value().batch_bytes();
+      const auto begin = segment.begin() + static_cast<std::ptrdiff_t>(at);
+      if (random_.chance(share, 2)) kept.insert(kept.end(), begin, begin + static_cast<std::ptrdiff_t>(bytes));
+      at += bytes;
+    }
+  }
+  static io::Task<Result<Segment>> write_all(CompactedSegment& output, ByteView bytes) {
+    PYRALOG_CO_TRY(co_await output.begin());
+    PYRALOG_CO_TRY(co_await output.append(bytes));
+    co_return co_await output.finish();
+  }
+
+  /// Cuts at the start of a random batch that is in no compacted segment.
   io::Task<> truncate(ShardStore& store, PartitionFiles& partition) {
     Model model = history_.newest();
     ModelPartition& into = model.partitions[partition.incarnation()];
     if (into.segments.empty()) co_return;
     auto segment = into.segments.begin();
     std::advance(segment, static_cast<std::ptrdiff_t>(random_.below(into.segments.size())));
+    if (partition.find_segment(segment->first)->edition != 0) co_return;
     std::vector<std::pair<std::uint64_t, Offset>> places;
     for (std::uint64_t position = 0; position < segment->second.size();) {
       const auto header = record::BatchHeader::parse(ByteView(segment->second).subspan(position)).value();

@@ -10,6 +10,7 @@ namespace pyralog::storage {
 std::size_t FileCache::KeyHash::operator()(const FileKey& key) const noexcept {
   std::uint64_t z = key.partition.value * 0x9E3779B97F4A7C15ull;
   z ^= (static_cast<std::uint64_t>(key.offset.value) << 2) + static_cast<std::uint64_t>(key.kind);
+  z += std::uint64_t{key.edition} << 48;
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
   return z ^ (z >> 27);
 }

@@ -22,6 +22,7 @@ struct FileKey {
   Incarnation partition;
   Offset offset;
   FileKind kind = FileKind::kLog;
+  Edition edition = 0;
   friend bool operator==(const FileKey&, const FileKey&) = default;
 };
 

@@ -49,7 +49,7 @@ Descriptor decode_descriptor(const std::byte* from) {
 }
 
 bool is_possible(const Descriptor& descriptor, const RoundHeader& header) {
-  if (descriptor.kind < RoundKind::kData || descriptor.kind > RoundKind::kPartition) return false;
+  if (descriptor.kind < RoundKind::kData || descriptor.kind > RoundKind::kCompact) return false;
   if (descriptor.is_batch && descriptor.kind != RoundKind::kData) return false;
   if (descriptor.is_batch && descriptor.length < record::format::kHeaderBytes) return false;
   if (descriptor.at.segment < Offset(0) || descriptor.at.position > INT64_MAX) return false;

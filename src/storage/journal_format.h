@@ -89,6 +89,7 @@ enum class RoundKind : std::uint8_t {
   kState = 8,  ///< the value of key (incarnation, at.position); no payload: none
   kEmpty = 9,
   kPartition = 10,  ///< what is known of a partition, whole: rounds before this one count no more for it
+  kCompact = 11,  ///< segments from `at.segment` up to the one at `value` gave way to others
 };
 
 struct Descriptor {

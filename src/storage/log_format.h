@@ -9,7 +9,8 @@
 /// `log_format.md`; both change together. Little-endian. Constants only.
 ///
 /// A partition's directory holds `<base>.log` (batches as in record/format.md; the shard's store owns them), and, owned by
-/// PartitionLog: `<base>.index`, `<base>.timeindex` (caches) and `<offset>.snapshot`, named by 20 decimal digits.
+/// PartitionLog: `<base>.index`, `<base>.timeindex` (caches) and `<offset>.snapshot`, named by 20 decimal digits. A segment
+/// that compaction wrote is `<base>-<edition>.log`, its indexes likewise.
 namespace pyralog::storage::log_format {
 
 inline constexpr std::size_t kNameDigits = 20;
@@ -17,6 +18,7 @@ inline constexpr char kLogSuffix[] = ".log";
 inline constexpr char kIndexSuffix[] = ".index";
 inline constexpr char kTimeIndexSuffix[] = ".timeindex";
 inline constexpr char kSnapshotSuffix[] = ".snapshot";
+inline constexpr char kCompactingSuffix[] = ".compacting";  // a `.log` that is being written
 
 // A producer in a snapshot or in a log state: the entry, then its batches.
 inline constexpr std::size_t kProducerBytes = 20;

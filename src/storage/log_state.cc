@@ -8,7 +8,7 @@
 namespace pyralog::storage {
 namespace {
 
-enum Flag : std::uint8_t { kProducersInline = 1, kHasSnapshot = 2, kPeakExact = 4, kFlagsAll = 7 };
+enum Flag : std::uint8_t { kProducersInline = 1, kHasSnapshot = 2, kPeakExact = 4, kCompacted = 8, kFlagsAll = 15 };
 
 }  // namespace
 
@@ -28,6 +28,7 @@ void LogState::apply(const record::BatchHeader& batch, Offset segment_base, Wall
 void LogState::truncate(Offset end, Offset segment_base) {
   if (end >= log_end_) return;
   log_end_ = end;
+  compaction_.end = std::min(compaction_.end, end);
   epochs_.truncate(end);
   if (!producers_.truncate(end)) producers_known_ = false;
   if (!producers_known_) producers_.clear();
@@ -85,6 +86,7 @@ void LogState::encode(std::vector<std::byte>& out) const {
   if (producers_inline) flags |= kProducersInline;
   if (snapshot_.has_value()) flags |= kHasSnapshot;
   if (segment_peak_exact_) flags |= kPeakExact;
+  if (compaction_ != CompactionProgress()) flags |= kCompacted;
   put_little(out, log_format::kStateVersion);
   put_little(out, flags);
   put_little(out, log_end_.value);
@@ -97,6 +99,9 @@ void LogState::encode(std::vector<std::byte>& out) const {
   put_little(out, snapshot_.value_or(Offset(0)).value);
   epochs_.encode(out);
   if (producers_inline) producers_.encode(out);
+  if ((flags & kCompacted) == 0) return;
+  put_little(out, compaction_.end.value);
+  put_little(out, compaction_.horizon.ms);
 }
 
 Result<LogState> LogState::decode(ByteView& bytes) {
@@ -123,6 +128,13 @@ Result<LogState> LogState::decode(ByteView& bytes) {
   PYRALOG_ASSIGN(state.epochs_, LeaderEpochs::decode(bytes));
   if (state.producers_known_) {
     PYRALOG_ASSIGN(state.producers_, ProducerTable::decode(bytes));
+  }
+  if ((flags & kCompacted) != 0) {
+    CompactionProgress& progress = state.compaction_;
+    if (!take_little(bytes, progress.end.value) || !take_little(bytes, progress.horizon.ms)) return ErrorCode::kTruncated;
+    if (progress.end < Offset(0) || progress.end > state.log_end_) {
+      return Error(ErrorCode::kCorrupt, "a log's state is malformed");
+    }
   }
   return state;
 }

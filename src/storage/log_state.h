@@ -21,11 +21,19 @@ struct TimestampPeak {
   Offset batch_base{-1};
 
   void note(const record::BatchHeader& batch) noexcept {
-    if (batch.max_timestamp() <= timestamp) return;
+    // What compaction left without records has no record with its time either.
+    if (batch.max_timestamp() <= timestamp || batch.records_count() == 0) return;
     timestamp = batch.max_timestamp();
     batch_base = batch.base_offset();
   }
   friend bool operator==(const TimestampPeak&, const TimestampPeak&) = default;
+};
+
+/// How far compaction has come.
+struct CompactionProgress {
+  Offset end;             ///< below it, only the last record of each key is left, of those below it
+  WallTime horizon{-1};   ///< when the last of the deletion marks that it left may go; negative: it left none
+  friend bool operator==(const CompactionProgress&, const CompactionProgress&) = default;
 };
 
 /// What must be known of a partition's log besides its bytes: a value that follows from the headers of its batches in
@@ -55,6 +63,8 @@ class LogState {
   /// Bytes of batches since the newest producer snapshot.
   std::uint64_t bytes_since_snapshot() const noexcept { return bytes_since_snapshot_; }
   std::optional<Offset> snapshot() const noexcept { return snapshot_; }
+  /// After a crash it may be what it was some time before, which costs another pass and nothing else.
+  const CompactionProgress& compaction() const noexcept { return compaction_; }
 
   /// The batch (with its offsets and epoch stamped) is now the log's last one and lies in the segment that starts at
   /// `segment_base`. `now`: the node's clock; recovery passes its own time. Allocates only for a new epoch or producer.
@@ -82,6 +92,7 @@ class LogState {
   /// What the log's owner found out: producers rebuilt from snapshot and log, the segment's peak from its time index.
   void set_producers(ProducerTable producers);
   void set_segment_peak(const TimestampPeak& peak);
+  void set_compaction(const CompactionProgress& progress) noexcept { compaction_ = progress; }
   /// The owner is to find the producers out again.
   void forget_producers();
   std::size_t expire_producers(WallTime before) { return producers_.expire(before); }
@@ -103,6 +114,7 @@ class LogState {
   WallTime segment_started_at_{-1};
   std::uint64_t bytes_since_snapshot_ = 0;
   std::optional<Offset> snapshot_;
+  CompactionProgress compaction_;
   bool producers_known_ = true;
   bool segment_peak_exact_ = true;
 };

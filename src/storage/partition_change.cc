@@ -8,16 +8,16 @@
 
 namespace pyralog::storage {
 
-io::Task<Result<>> PartitionLog::remove_file(Offset offset, FileKind kind) {
-  shard_.files.forget({files_.incarnation(), offset, kind});
-  auto removed = co_await io::Reactor::current().disk().remove(file_path(directory_path(), offset, kind));
+io::Task<Result<>> PartitionLog::remove_file(Offset offset, FileKind kind, Edition edition) {
+  shard_.files.forget({files_.incarnation(), offset, kind, edition});
+  auto removed = co_await io::Reactor::current().disk().remove(file_path(directory_path(), offset, kind, edition));
   if (!removed.ok() && removed.error() == ErrorCode::kNotFound) co_return Result<>();
   co_return removed;
 }
 
-io::Task<Result<>> PartitionLog::remove_index_files(Offset base) {
-  PYRALOG_CO_TRY(co_await remove_file(base, FileKind::kIndex));
-  co_return co_await remove_file(base, FileKind::kTimeIndex);
+io::Task<Result<>> PartitionLog::remove_index_files(SegmentName segment) {
+  PYRALOG_CO_TRY(co_await remove_file(segment.base, FileKind::kIndex, segment.edition));
+  co_return co_await remove_file(segment.base, FileKind::kTimeIndex, segment.edition);
 }
 
 io::Task<Result<Offset>> PartitionLog::truncate(Offset end) {
@@ -53,19 +53,19 @@ io::Task<Result<>> PartitionLog::cut(Offset end, LogPosition at) {
   std::erase_if(sealed_, [at](const Sealed& segment) { return segment.summary.base >= at.segment; });
 
   // Index files and snapshots say what is no longer true once offsets are used again; so they go first, for good.
-  std::vector<Offset> bases;
+  std::vector<SegmentName> touched;
   for (const Segment& segment : files_.segments()) {
-    if (segment.base >= at.segment) bases.push_back(segment.base);
+    if (segment.base >= at.segment) touched.push_back(segment.name());
   }
-  for (const Offset base : bases) PYRALOG_CO_TRY(co_await remove_index_files(base));
+  for (const SegmentName segment : touched) PYRALOG_CO_TRY(co_await remove_index_files(segment));
   PYRALOG_CO_ASSIGN(const std::vector<Offset> snapshots, co_await list_snapshots());
   for (const Offset offset : snapshots) {
     if (offset > end) PYRALOG_CO_TRY(co_await remove_file(offset, FileKind::kSnapshot));
   }
   PYRALOG_CO_TRY(co_await shard_.store.sync_directory(files_));
   PYRALOG_CO_TRY(co_await shard_.store.truncate(files_, end, at));
-  for (const Offset base : bases) {
-    if (base > at.segment) shard_.files.forget({files_.incarnation(), base, FileKind::kLog});
+  for (const SegmentName segment : touched) {
+    if (segment.base > at.segment) forget_file(segment);
   }
   index_ = nullptr;
   inherited_ = {log_end(), files_.active().end};
@@ -82,11 +82,11 @@ io::Task<Result<Offset>> PartitionLog::delete_records(Offset before) {
 
 /// The caller holds the gate of changes. `first_segment` is the base of the first segment that stays.
 io::Task<Result<>> PartitionLog::move_start(Offset start, Offset first_segment) {
-  std::vector<Offset> gone;
+  std::vector<SegmentName> gone;
   std::uint64_t bytes = 0;
   for (const Segment& segment : files_.segments()) {
     if (segment.base >= first_segment) break;
-    gone.push_back(segment.base);
+    gone.push_back(segment.name());
     bytes += segment.end;
   }
   PYRALOG_CO_TRY(co_await shard_.store.set_start(files_, start, first_segment));
@@ -95,11 +95,11 @@ io::Task<Result<>> PartitionLog::move_start(Offset start, Offset first_segment) 
   for (const auto& sealing : sealing_) {
     if (sealing->summary.base < first_segment) sealing->is_cancelled = true;
   }
-  for (const Offset base : gone) {
-    forget_sealed(base);
-    shard_.files.forget({files_.incarnation(), base, FileKind::kLog});
+  for (const SegmentName segment : gone) {
+    forget_sealed(segment.base);
+    forget_file(segment);
     // What remains of a cache is in nobody's way: no segment will have that name again.
-    (void)co_await remove_index_files(base);
+    (void)co_await remove_index_files(segment);
   }
   co_return Result<>();
 }

@@ -11,6 +11,7 @@
 #include "core/ids.h"
 #include "core/slice.h"
 #include "core/time.h"
+#include "storage/file_names.h"
 #include "storage/log_state.h"
 
 namespace pyralog::storage {
@@ -55,6 +56,9 @@ struct Segment {
   std::uint64_t end = 0;        ///< bytes, those only in memory included
   std::uint64_t clean_end = 0;  ///< [0, clean_end) may be read from the file
   bool named = false;           ///< the file exists and its name is durable
+  Edition edition = 0;          ///< not 0: compaction wrote it; nothing is appended to it, and nothing cuts it
+
+  SegmentName name() const noexcept { return {base, edition}; }
 };
 
 /// A run of a log's bytes: in memory (`slice`), or in its segment's file (`slice` is empty).
@@ -101,6 +105,8 @@ class PartitionFiles {
   void locate(Offset segment, std::uint64_t position, std::uint64_t bytes_max, std::vector<StoredPart>& parts) const;
 
   const Segment* find_segment(Offset base) const noexcept;
+  /// How often compaction has put other segments in place of some: positions found before mean nothing after it.
+  std::uint64_t replacements() const noexcept { return replacements_; }
 
  private:
   friend class PartitionLedger;
@@ -168,6 +174,7 @@ class PartitionFiles {
   RoundSequence round_;               // that round
   std::uint32_t freezes_ = 0;         // truncations and removals that keep passes away
   bool cleaning_ = false;             // a pass is under way
+  std::uint64_t replacements_ = 0;
   std::unique_ptr<Cached> cached_;    // of the cached class only
 };
 

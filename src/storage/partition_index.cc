@@ -30,9 +30,10 @@ std::shared_ptr<SegmentIndex> PartitionLog::index_in_memory(Offset base) {
 }
 
 io::Task<Result<SharedFile>> PartitionLog::open_index_file(Offset base, FileKind kind, io::Existence existence) {
-  const FileKey key{files_.incarnation(), base, kind};
+  const Segment* segment = files_.find_segment(base);
+  const FileKey key{files_.incarnation(), base, kind, segment == nullptr ? 0 : segment->edition};
   if (SharedFile open = shard_.files.find(key)) co_return open;
-  const std::string path = file_path(directory_path(), base, kind);
+  const std::string path = file_path(directory_path(), base, kind, key.edition);
   auto opened = co_await shard_.files.open(key, path, existence);
   if (opened.ok() || !(opened.error() == ErrorCode::kNotFound)) co_return opened;
   if (existence == io::Existence::kMustExist) co_return SharedFile();

@@ -283,8 +283,8 @@ void PartitionLedger::forget_journaled() {
   journaled.erase(journaled.begin(), first);
 }
 
-std::vector<Offset> PartitionLedger::truncate(LogPosition at) {
-  std::vector<Offset> gone;
+std::vector<SegmentName> PartitionLedger::truncate(LogPosition at) {
+  std::vector<SegmentName> gone;
   while (p_.residents_.size() > p_.residents_begin_) {
     Resident& last = p_.residents_.back();
     if (LogPosition{last.at.segment, last.end()} <= at) break;
@@ -301,7 +301,7 @@ std::vector<Offset> PartitionLedger::truncate(LogPosition at) {
     break;
   }
   while (p_.segments_.size() > 1 && p_.segments_.back().base > at.segment) {
-    gone.push_back(p_.segments_.back().base);
+    gone.push_back(p_.segments_.back().name());
     p_.segments_.pop_back();
   }
   Segment& active = p_.segments_.back();
@@ -321,10 +321,10 @@ std::vector<Offset> PartitionLedger::truncate(LogPosition at) {
   return gone;
 }
 
-std::vector<Offset> PartitionLedger::drop_front(Offset first) {
-  std::vector<Offset> gone;
+std::vector<SegmentName> PartitionLedger::drop_front(Offset first) {
+  std::vector<SegmentName> gone;
   const auto kept = std::find_if(p_.segments_.begin(), p_.segments_.end(), [&](const Segment& at) { return at.base >= first; });
-  for (auto at = p_.segments_.begin(); at != kept; ++at) gone.push_back(at->base);
+  for (auto at = p_.segments_.begin(); at != kept; ++at) gone.push_back(at->name());
   p_.segments_.erase(p_.segments_.begin(), kept);
   if (p_.segments_.empty()) p_.segments_.push_back(Segment{.base = first});
   const std::size_t behind = first_resident_behind({first, 0});
@@ -339,6 +339,20 @@ std::vector<Offset> PartitionLedger::drop_front(Offset first) {
   p_.clean_ = std::max(p_.clean_, front);
   p_.synced_ = std::max(p_.synced_, front);
   pass_over_clean();
+  return gone;
+}
+
+std::vector<SegmentName> PartitionLedger::replace(Offset first, Offset end, std::span<const Segment> replacements) {
+  const auto find = [this](Offset base) { return std::ranges::find(p_.segments_, base, &Segment::base); };
+  const auto from = find(first), to = find(end);
+  PYRALOG_ASSERT(from < to && to != p_.segments_.end() && p_.clean_ >= (LogPosition{end, 0}), "only clean segments go");
+  std::vector<SegmentName> gone;
+  for (auto at = from; at != to; ++at) gone.push_back(at->name());
+  // What memory has of them lies at other positions now.
+  evict({end, 0});
+  const auto place = p_.segments_.erase(from, to);
+  p_.segments_.insert(place, replacements.begin(), replacements.end());
+  ++p_.replacements_;
   return gone;
 }
 

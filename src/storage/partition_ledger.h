@@ -56,10 +56,13 @@ class PartitionLedger {
   /// The run is durable in its segment. Also moves on over bodies and finished segments.
   void advance_clean(const DirtyRun& run);
 
-  /// The log ends at `at`. Returns the bases of the segments that are gone.
-  std::vector<Offset> truncate(LogPosition at);
+  /// The log ends at `at`. Returns the segments that are gone.
+  std::vector<SegmentName> truncate(LogPosition at);
   /// Segments below `first` are gone; if that is none of theirs, all are, and the log begins there.
-  std::vector<Offset> drop_front(Offset first);
+  std::vector<SegmentName> drop_front(Offset first);
+  /// The segments from the one at `first` up to the one at `end`, all clean, give way to `replacements`, which lie in files
+  /// of their own. Returns those that are gone.
+  std::vector<SegmentName> replace(Offset first, Offset end, std::span<const Segment> replacements);
 
   // The cached class. Its bytes go to the segments without a round, and are synced there later.
   using Cached = PartitionFiles::Cached;

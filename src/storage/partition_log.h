@@ -177,6 +177,7 @@ class PartitionLog {
   Offset limit_of(ReadLimit limit) const noexcept {
     return limit == ReadLimit::kHighWatermark ? high_watermark_ : log_end();
   }
+  io::Task<Result<ReadResult>> read_once(ReadOptions options);
   io::Task<Result<Range>> find_range(Segment segment, ReadOptions options, Offset limit);
   io::Task<Result<>> collect(Offset base, Range range, ReadResult& result);
   io::Task<Result<SegmentMark>> find_batch(Offset base, Offset offset);
@@ -190,8 +191,11 @@ class PartitionLog {
   io::Task<Result<WallTime>> segment_peak(Offset base);
 
   // partition_change.cc: changing
-  io::Task<Result<>> remove_file(Offset offset, FileKind kind);
-  io::Task<Result<>> remove_index_files(Offset base);
+  io::Task<Result<>> remove_file(Offset offset, FileKind kind, Edition edition = 0);
+  io::Task<Result<>> remove_index_files(SegmentName segment);
+  void forget_file(SegmentName segment) {
+    shard_.files.forget({files_.incarnation(), segment.base, FileKind::kLog, segment.edition});
+  }
   io::Task<Result<>> cut(Offset end, LogPosition at);
   io::Task<Result<>> move_start(Offset start, Offset first_segment);
   io::Task<Result<std::size_t>> segments_due(std::optional<WallTime> now);

@@ -13,6 +13,15 @@ constexpr std::uint64_t kReadBytesMax = std::uint64_t{1} << 48;
 
 io::Task<Result<ReadResult>> PartitionLog::read(ReadOptions options) {
   ++shard_.counters.reads;
+  for (;;) {
+    const std::uint64_t replacements = files_.replacements();
+    auto found = co_await read_once(options);
+    // Positions of segments that compaction has replaced meanwhile: what is there now is found by looking again.
+    if (replacements == files_.replacements()) co_return found;
+  }
+}
+
+io::Task<Result<ReadResult>> PartitionLog::read_once(ReadOptions options) {
   options.bytes_max = std::min(options.bytes_max, kReadBytesMax);
   if (options.offset < start() || options.offset > log_end()) co_return ErrorCode::kOutOfRange;
   ReadResult result{.pieces = {}, .bytes = 0, .end = options.offset};

@@ -15,14 +15,26 @@ Found or_again(Found found) {
   return found;
 }
 
+/// Looks until compaction has not replaced segments meanwhile.
+template <class Look>
+io::Task<Found> until_unmoved(const PartitionFiles& files, Look look) {
+  for (;;) {
+    const std::uint64_t replacements = files.replacements();
+    Found found = or_again(co_await look());
+    if (replacements == files.replacements()) co_return found;
+  }
+}
+
 }  // namespace
 
 io::Task<Result<std::optional<TimestampedOffset>>> PartitionLog::offset_for_time(WallTime timestamp, ReadLimit limit) {
-  co_return or_again(co_await search(timestamp, limit_of(limit)));
+  const auto look = [&] { return search(timestamp, limit_of(limit)); };
+  co_return co_await until_unmoved(files_, look);
 }
 
 io::Task<Result<std::optional<TimestampedOffset>>> PartitionLog::newest_timestamp(ReadLimit limit) {
-  co_return or_again(co_await search_newest(limit_of(limit)));
+  const auto look = [&] { return search_newest(limit_of(limit)); };
+  co_return co_await until_unmoved(files_, look);
 }
 
 io::Task<Result<std::optional<TimestampedOffset>>> PartitionLog::search_newest(Offset limit) {

@@ -33,6 +33,10 @@ enum class Bug : std::uint8_t {
   kRestBeforeSuccessor,
   kPassOverlapsTruncation,
   kUnsyncedRoundCleaned,
+  kCompactedFileNotSynced,
+  kCompactedNameNotSynced,
+  kReplacedSegmentsGoFirst,
+  kCompactionWithoutState,
   // Above the store; `sim_planted_bugs` has these too.
   kMetadataNotAwaited,
   kProducerIdsOverlap,

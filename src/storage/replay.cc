@@ -58,16 +58,37 @@ std::vector<std::byte> encode_create(const std::string& directory, DurabilityCla
   return out;
 }
 
-std::vector<std::byte> encode_start(LogState state, Offset start, Offset first_segment) {
+namespace {
+
+void put_state(std::vector<std::byte>& out, LogState& state) {
   // More producers than this have a snapshot, or are found in the log again.
   constexpr std::size_t kStateBytesMax = 64u << 10;
-  state.drop_front(start, first_segment);
-  std::vector<std::byte> out;
+  const std::size_t before = out.size();
   state.encode(out);
-  if (out.size() <= kStateBytesMax) return out;
-  out.clear();
+  if (out.size() - before <= kStateBytesMax) return;
+  out.resize(before);
   state.forget_producers();
   state.encode(out);
+}
+
+}  // namespace
+
+std::vector<std::byte> encode_start(LogState state, Offset start, Offset first_segment) {
+  state.drop_front(start, first_segment);
+  std::vector<std::byte> out;
+  put_state(out, state);
+  return out;
+}
+
+std::vector<std::byte> encode_compact(LogState state, std::span<const Segment> replacements) {
+  std::vector<std::byte> out;
+  put_little(out, static_cast<std::uint32_t>(replacements.size()));
+  for (const Segment& segment : replacements) {
+    put_little(out, segment.base.value);
+    put_little(out, segment.end);
+    put_little(out, segment.edition);
+  }
+  put_state(out, state);
   return out;
 }
 
@@ -130,6 +151,8 @@ Result<> Replay::apply_one(const Descriptor& descriptor, ByteView payload) {
       return is_new || round >= partition.base.redo ? apply_truncate(partition, descriptor) : Result<>();
     case RoundKind::kStart:
       return is_new ? apply_start(partition, descriptor, payload) : Result<>();
+    case RoundKind::kCompact:
+      return is_new ? apply_compact(partition, descriptor, payload) : Result<>();
     case RoundKind::kDelete:
       if (is_new) partitions_.erase(found);
       return {};
@@ -170,7 +193,8 @@ void Replay::put_range(Partition& partition, const Descriptor& descriptor) {
 
 void Replay::lower_clean(Partition& partition, LogPosition at) {
   Segment* segment = find(partition.base.segments, at.segment);
-  if (segment != nullptr) segment->clean_end = std::min(segment->clean_end, at.position);
+  // Rounds from before a compaction that the checkpoint shows speak of the segments that it replaced.
+  if (segment != nullptr && segment->edition == 0) segment->clean_end = std::min(segment->clean_end, at.position);
 }
 
 Result<> Replay::apply_data(Partition& partition, const Descriptor& descriptor) {
@@ -267,6 +291,43 @@ Result<> Replay::apply_partition(const Descriptor& descriptor, ByteView payload)
   }
   found->second = Partition{.base = std::move(*entry), .state_at = {}, .ranges = {}, .journaled = {}};
   found->second.state_at = found->second.end();
+  return {};
+}
+
+Result<> Replay::apply_compact(Partition& partition, const Descriptor& descriptor, ByteView payload) {
+  const auto malformed = [&] { return contradiction(descriptor, "malformed segments"); };
+  std::uint32_t count = 0;
+  constexpr std::size_t kBytesEach = 20;
+  if (!take_little(payload, count) || payload.size() / kBytesEach < count) return malformed();
+  std::vector<Segment> replacements(count);
+  for (Segment& segment : replacements) {
+    (void)(take_little(payload, segment.base.value) && take_little(payload, segment.end) &&
+           take_little(payload, segment.edition));
+    segment.clean_end = segment.end;
+    segment.named = true;
+    const bool rises = &segment == &replacements.front() || segment.base > (&segment - 1)->base;
+    if (!rises || segment.base < descriptor.at.segment || segment.base.value >= descriptor.value) return malformed();
+  }
+  auto state = LogState::decode(payload);
+  if (!state.ok() || !payload.empty()) return contradiction(descriptor, "malformed state");
+  auto& segments = partition.base.segments;
+  // A segment that was begun and has no batch yet.
+  if (state->segment_base() > segments.back().base) segments.push_back(Segment{.base = state->segment_base()});
+  const auto from = std::ranges::find(segments, descriptor.at.segment, &Segment::base);
+  const auto to = std::ranges::find(segments, Offset(descriptor.value), &Segment::base);
+  if (from >= to || to == segments.end()) return contradiction(descriptor, "a compaction without its segments");
+  if (replacements.empty() && from == segments.begin()) return malformed();
+  const auto place = segments.erase(from, to);
+  segments.insert(place, replacements.begin(), replacements.end());
+  // They were clean, so all before them was; what the journal has of that is of no use any more.
+  for (Segment& segment : segments) {
+    if (segment.base.value < descriptor.value) segment.clean_end = segment.end;
+  }
+  partition.ranges.erase(partition.ranges.begin(), partition.ranges.lower_bound({Offset(descriptor.value), 0}));
+  if (!planted(Bug::kCompactionWithoutState)) {
+    partition.base.state = std::move(*state);
+    partition.state_at = partition.end();
+  }
   return {};
 }
 

@@ -83,6 +83,7 @@ class Replay {
   Result<> apply_start(Partition& partition, const Descriptor& descriptor, ByteView payload);
   Result<> apply_create(const Descriptor& descriptor, ByteView payload);
   Result<> apply_partition(const Descriptor& descriptor, ByteView payload);
+  Result<> apply_compact(Partition& partition, const Descriptor& descriptor, ByteView payload);
   void lower_clean(Partition& partition, LogPosition at);
   Result<ReplayedPartition> finish_one(Partition partition);
 
@@ -99,5 +100,8 @@ std::vector<std::byte> encode_create(const std::string& directory, DurabilityCla
 /// The payload of a START: the log's state behind it. The batches that the start removes may be nowhere else by the time of
 /// a recovery, and what they say of producers and epochs outlives them.
 std::vector<std::byte> encode_start(LogState state, Offset start, Offset first_segment);
+
+/// The payload of a COMPACT: the new segments, and the log's state, for the same reason.
+std::vector<std::byte> encode_compact(LogState state, std::span<const Segment> replacements);
 
 }  // namespace pyralog::storage

@@ -9,7 +9,9 @@
 namespace pyralog::storage {
 
 std::string SegmentFiles::path(const PartitionFiles& partition, Offset base) const {
-  return file_path(context_.options.data_directory + "/" + partition.directory(), base, FileKind::kLog);
+  const Segment* segment = partition.find_segment(base);
+  const Edition edition = segment == nullptr ? 0 : segment->edition;
+  return file_path(context_.options.data_directory + "/" + partition.directory(), base, FileKind::kLog, edition);
 }
 
 io::Task<Result<>> SegmentFiles::make_directory(std::string directory) {
@@ -31,13 +33,10 @@ io::Task<Result<>> SegmentFiles::make_directory(std::string directory) {
 }
 
 io::Task<Result<SharedFile>> SegmentFiles::open(PartitionFiles& partition, Offset base) {
-  const FileKey key{partition.incarnation(), base, FileKind::kLog};
-  if (SharedFile file = context_.files.find(key)) {
-    const Segment* segment = partition.find_segment(base);
-    if (segment != nullptr && segment->named) co_return file;
-  }
   const Segment* segment = partition.find_segment(base);
   if (segment == nullptr) co_return ErrorCode::kNotFound;
+  const FileKey key{partition.incarnation(), base, FileKind::kLog, segment->edition};
+  if (SharedFile file = context_.files.find(key); file != nullptr && segment->named) co_return file;
   const std::string directory = partition.directory();
   if (segment->named) co_return co_await context_.files.open(key, path(partition, base));
   PYRALOG_CO_TRY(co_await make_directory(directory));
@@ -86,13 +85,15 @@ io::Task<Result<>> SegmentFiles::sync_directory(const PartitionFiles& partition)
   co_return synced;
 }
 
-io::Task<Result<>> SegmentFiles::remove(const PartitionFiles& partition, std::vector<Offset> bases) {
+io::Task<Result<>> SegmentFiles::remove(const PartitionFiles& partition, std::vector<SegmentName> segments) {
   const std::string directory = context_.options.data_directory + "/" + partition.directory();
   const Incarnation incarnation = partition.incarnation();
-  for (const Offset base : bases) {
-    for (const FileKind kind : {FileKind::kTimeIndex, FileKind::kIndex, FileKind::kLog}) {
-      context_.files.forget({incarnation, base, kind});
-      const Result<> removed = co_await context_.reactor.disk().remove(file_path(directory, base, kind));
+  constexpr FileKind kKinds[] = {FileKind::kTimeIndex, FileKind::kIndex, FileKind::kLog, FileKind::kCompacting};
+  for (const auto& [base, edition] : segments) {
+    for (const FileKind kind : kKinds) {
+      if (kind == FileKind::kCompacting && edition == 0) continue;
+      context_.files.forget({incarnation, base, kind, edition});
+      const Result<> removed = co_await context_.reactor.disk().remove(file_path(directory, base, kind, edition));
       if (!removed.ok() && removed.error().code() != ErrorCode::kNotFound) co_return removed;
     }
   }

@@ -26,8 +26,8 @@ class SegmentFiles {
   /// Makes names and removals of the partition's files durable; fine without a directory. A failure ends the store.
   io::Task<Result<>> sync_directory(const PartitionFiles& partition);
 
-  /// Removes dropped segments with their indexes.
-  io::Task<Result<>> remove(const PartitionFiles& partition, std::vector<Offset> bases);
+  /// Removes dropped segments with their indexes, and what compaction left of one that it did not finish.
+  io::Task<Result<>> remove(const PartitionFiles& partition, std::vector<SegmentName> segments);
   /// Removes a partition's directory with everything in it.
   io::Task<Result<>> remove_directory(std::string directory);
 

@@ -13,9 +13,11 @@ constexpr std::size_t kScanBytes = 64u << 10;
 
 io::Task<Result<SharedFile>> SegmentSource::file() {
   if (partition_ == nullptr) co_return file_;
-  const FileKey key{partition_->incarnation(), base_, FileKind::kLog};
+  const Segment* segment = partition_->find_segment(base_);
+  if (segment == nullptr) co_return ErrorCode::kNotFound;
+  const FileKey key{partition_->incarnation(), base_, FileKind::kLog, segment->edition};
   if (SharedFile open = cache_->find(key)) co_return open;
-  co_return co_await cache_->open(key, file_path(directory_, base_, FileKind::kLog));
+  co_return co_await cache_->open(key, file_path(directory_, base_, FileKind::kLog, key.edition));
 }
 
 Slice SegmentSource::resident(std::uint64_t position, std::uint64_t bytes_max) {

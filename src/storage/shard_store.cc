@@ -152,6 +152,8 @@ io::Task<Result<>> ShardStore::truncate(PartitionFiles& partition, Offset end, L
   PartitionLedger ledger = parts.context.ledger(partition);
   const Segment* segment = partition.find_segment(at.segment);
   if (segment == nullptr || at.position > segment->end || end > partition.log_end()) co_return ErrorCode::kOutOfRange;
+  // Only what is committed is compacted, and that is never taken back.
+  if (segment->edition != 0) co_return Error(ErrorCode::kOutOfRange, "a compacted segment cannot be cut");
   if (at == ledger.end()) co_return Result<>();
   if (ledger.cached() != nullptr) co_return co_await parts.truncate_cached(partition, end, at);
   co_await parts.cleaner.freeze(partition);
@@ -159,7 +161,7 @@ io::Task<Result<>> ShardStore::truncate(PartitionFiles& partition, Offset end, L
   const Descriptor descriptor{.kind = RoundKind::kTruncate, .incarnation = partition.incarnation(), .at = at,
                               .value = end.value};
   const RoundSequence round = parts.committer.add(descriptor, {}, &partition);
-  std::vector<Offset> gone;
+  std::vector<SegmentName> gone;
   parts.context.tracked(partition, [&] { gone = ledger.truncate(at); });
   partition.state().truncate(end, at.segment);
   ledger.set_durable_end(std::min(partition.durable_end(), end));
@@ -188,7 +190,7 @@ io::Task<Result<>> ShardStore::set_start(PartitionFiles& partition, Offset start
                               .at = {first_segment, 0}, .value = start.value};
   const std::vector<std::byte> payload = encode_start(partition.state(), start, first_segment);
   const RoundSequence round = parts.committer.add(descriptor, payload, &partition);
-  std::vector<Offset> gone;
+  std::vector<SegmentName> gone;
   parts.context.tracked(partition, [&] { gone = ledger.drop_front(first_segment); });
   ledger.set_start(start);
   partition.state().drop_front(start, first_segment);
@@ -199,6 +201,42 @@ io::Task<Result<>> ShardStore::set_start(PartitionFiles& partition, Offset start
   parts.bypass.forget(partition.incarnation());
   co_return co_await parts.segments.remove(partition, std::move(gone));
 }
+
+io::Task<Result<>> ShardStore::replace_segments(PartitionFiles& partition, Offset first, Offset end,
+                                               std::vector<Segment> replacements) {
+  Parts& parts = *parts_;
+  PYRALOG_CO_TRY(parts.serving());
+  for (Segment& segment : replacements) {
+    PYRALOG_ASSERT(segment.edition > 0 && segment.base >= first && segment.base < end, "a segment that replaces no other");
+    segment.clean_end = segment.end;
+    segment.named = true;
+  }
+  if (partition.durability() == DurabilityClass::kCached) {
+    co_return co_await parts.replace_cached(partition, first, end, std::move(replacements));
+  }
+  co_await parts.cleaner.freeze(partition);
+  PYRALOG_CO_TRY(parts.serving());
+  PartitionLedger ledger = parts.context.ledger(partition);
+  const bool are_there = partition.find_segment(first) != nullptr && partition.find_segment(end) != nullptr;
+  if (!are_there || ledger.clean() < LogPosition{end, 0}) {
+    parts.cleaner.thaw(partition);
+    co_return are_there ? ErrorCode::kAborted : ErrorCode::kOutOfRange;
+  }
+  const Descriptor descriptor{.kind = RoundKind::kCompact, .incarnation = partition.incarnation(), .at = {first, 0},
+                              .value = end.value};
+  const std::vector<std::byte> payload = encode_compact(partition.state(), replacements);
+  const RoundSequence round = parts.committer.add(descriptor, payload, &partition);
+  std::vector<SegmentName> gone;
+  parts.context.tracked(partition, [&] { gone = ledger.replace(first, end, replacements); });
+  parts.committer.note_end(partition);
+  if (planted(Bug::kReplacedSegmentsGoFirst)) (void)co_await parts.segments.remove(partition, gone);
+  const Result<> synced = co_await parts.committer.wait_synced(round);
+  parts.cleaner.thaw(partition);
+  PYRALOG_CO_TRY(synced);
+  co_return co_await parts.segments.remove(partition, std::move(gone));
+}
+
+bool ShardStore::has_room(std::uint64_t bytes) { return parts_->space.admits(bytes); }
 
 Result<RoundSequence> ShardStore::put_state(StateKey key, Slice value) {
   Parts& parts = *parts_;

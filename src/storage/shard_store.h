@@ -112,6 +112,9 @@ class ShardStore {
   /// Durably forgets the partition, then removes its files and its directory. No call on it may be under way.
   io::Task<Result<>> remove(Incarnation incarnation);
 
+  /// Whether `bytes` more may be written without taking what the node keeps free.
+  bool has_room(std::uint64_t bytes);
+
   /// Makes the partition's directory, its name durable, for files of its owner beside the segments.
   io::Task<Result<>> make_directory(const PartitionFiles& partition);
   /// Makes the names of the files in it durable, and that removed ones are gone; fine without a directory.
@@ -138,6 +141,12 @@ class ShardStore {
   /// Moves the log's start up to `start` and removes all segments below `first_segment`, which is the base of one, or, if
   /// `start` is at or beyond the log's end, `start` itself: then the log is empty and begins there. Durable on return.
   io::Task<Result<>> set_start(PartitionFiles& partition, Offset start, Offset first_segment);
+
+  /// Puts `replacements` in place of the segments from the one at `first` up to the one at `end`: files that compaction has
+  /// written, whole and durable, with the offsets of what they replace, of higher editions. All that is replaced is synced and
+  /// clean, and nobody truncates it meanwhile. Readers see the one or the other; durable on return, the old files removed.
+  /// Without replacements there is a segment before `first`. kAborted: not clean yet.
+  io::Task<Result<>> replace_segments(PartitionFiles& partition, Offset first, Offset end, std::vector<Segment> replacements);
 
   /// Cleans the partition and goes on in a new segment under the other class. Durable on return; nobody appends meanwhile.
   io::Task<Result<>> change_class(PartitionFiles& partition, DurabilityClass durability);

@@ -25,7 +25,7 @@ io::Task<Result<>> ShardStore::Parts::forget_emptied(PartitionFiles& partition) 
   bypass.forget(partition.incarnation());
   Result<> done = serving();
   if (done.ok() && partition.active().end == 0) {
-    std::vector<Offset> emptied{partition.active().base};
+    std::vector<SegmentName> emptied{partition.active().name()};
     done = co_await segments.remove(partition, std::move(emptied));
     context.ledger(partition).segment(partition.active().base)->named = false;
   }
@@ -90,7 +90,7 @@ io::Task<Result<>> ShardStore::Parts::truncate_cached(PartitionFiles& partition,
   Result<> done = serving();
   // First that the log ends here and nothing above is to be looked for; then what is above goes, for good; and only then
   // does the log go on, with files that cannot be mistaken for those that went.
-  std::vector<Offset> gone;
+  std::vector<SegmentName> gone;
   if (done.ok()) {
     std::vector<Segment> kept(partition.segments().begin(), partition.segments().end());
     while (kept.back().base > at.segment) kept.pop_back();
@@ -112,7 +112,7 @@ io::Task<Result<>> ShardStore::Parts::truncate_cached(PartitionFiles& partition,
     done = co_await put_entry(partition, entry, std::move(apply));
   }
   if (done.ok() && at.position == 0) {
-    gone.push_back(at.segment);
+    gone.push_back({at.segment});
     ledger.segment(at.segment)->named = false;
   }
   if (done.ok()) done = co_await segments.remove(partition, std::move(gone));
@@ -142,7 +142,7 @@ io::Task<Result<>> ShardStore::Parts::set_cached_start(PartitionFiles& partition
   }
   co_await cleaner.freeze(partition);
   Result<> done = serving();
-  std::vector<Offset> gone;
+  std::vector<SegmentName> gone;
   if (done.ok()) {
     PartitionEntry entry = PartitionEntry::of(partition);
     entry.start = start;
@@ -169,6 +169,40 @@ io::Task<Result<>> ShardStore::Parts::set_cached_start(PartitionFiles& partition
     done = co_await put_entry(partition, entry, std::move(apply));
   }
   bypass.forget(partition.incarnation());
+  cleaner.thaw(partition);
+  flusher.update(partition);
+  PYRALOG_CO_TRY(done);
+  co_return co_await segments.remove(partition, std::move(gone));
+}
+
+io::Task<Result<>> ShardStore::Parts::replace_cached(PartitionFiles& partition, Offset first, Offset end,
+                                                     std::vector<Segment> replacements) {
+  PartitionLedger ledger = context.ledger(partition);
+  // Recovery must not want to scan what goes.
+  const auto scans_below = [&] {
+    const auto& mark = ledger.cached()->mark;
+    return !mark.has_value() || mark->scan_from.segment < end;
+  };
+  if (scans_below()) PYRALOG_CO_TRY(co_await flusher.sync(partition));
+  co_await cleaner.freeze(partition);
+  Result<> done = serving();
+  const bool are_there = partition.find_segment(first) != nullptr && partition.find_segment(end) != nullptr;
+  if (done.ok() && !are_there) done = ErrorCode::kOutOfRange;
+  if (done.ok() && (scans_below() || ledger.clean() < LogPosition{end, 0})) done = ErrorCode::kAborted;
+  std::vector<SegmentName> gone;
+  if (done.ok()) {
+    std::vector<Segment> kept(partition.segments().begin(), partition.segments().end());
+    const auto from = std::ranges::find(kept, first, &Segment::base);
+    const auto place = kept.erase(from, std::ranges::find(kept, end, &Segment::base));
+    kept.insert(place, replacements.begin(), replacements.end());
+    PartitionEntry entry = PartitionEntry::of(partition);
+    entry.segments = kept;
+    entry.cached = ledger.cached()->mark;
+    const std::vector<std::byte> state = ledger.cached()->state;
+    entry.state = state;
+    auto apply = [&] { context.tracked(partition, [&] { gone = ledger.replace(first, end, replacements); }); };
+    done = co_await put_entry(partition, entry, std::move(apply));
+  }
   cleaner.thaw(partition);
   flusher.update(partition);
   PYRALOG_CO_TRY(done);

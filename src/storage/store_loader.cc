@@ -102,23 +102,25 @@ io::Task<Result<>> StoreLoader::check_segments(Loading& loading) {
   const std::string directory = context.options.data_directory + "/" + partition.directory();
   auto listed = co_await context.reactor.disk().list(directory);
   if (!listed.ok() && listed.error().code() != ErrorCode::kNotFound) co_return std::move(listed).error();
-  std::map<Offset, std::uint64_t> sizes;
-  std::vector<Offset> unnamed;
+  std::map<SegmentName, std::uint64_t> sizes;
+  std::vector<SegmentName> unnamed;
   for (const io::DirectoryEntry& entry : listed.ok() ? *listed : std::vector<io::DirectoryEntry>()) {
     const auto name = parse_file_name(entry.name);
     if (!name.has_value() || name->kind == FileKind::kSnapshot) continue;
-    if (name->kind == FileKind::kLog) sizes[name->offset] = entry.size;
-    if (partition.find_segment(name->offset) == nullptr) unnamed.push_back(name->offset);
+    const SegmentName segment_name{name->offset, name->edition};
+    const Segment* segment = partition.find_segment(name->offset);
+    if (name->kind == FileKind::kLog) sizes[segment_name] = entry.size;
+    if (segment == nullptr || segment->name() != segment_name) unnamed.push_back(segment_name);
   }
   for (const Segment& segment : partition.segments()) {
-    const auto size = sizes.find(segment.base);
+    const auto size = sizes.find(segment.name());
     if (segment.clean_end == 0) {
       context.ledger(partition).segment(segment.base)->named = segment.named && size != sizes.end();
       continue;
     }
     if (size == sizes.end() || size->second < segment.clean_end) {
       co_return Error(ErrorCode::kCorrupt,
-                      fmt::format("{} {}: {} bytes of it are needed", file_path(directory, segment.base, FileKind::kLog),
+                      fmt::format("{} {}: {} bytes of it are needed", file_path(directory, segment.base, FileKind::kLog, segment.edition),
                                   size == sizes.end() ? "is missing" : "is too short", segment.clean_end));
     }
   }

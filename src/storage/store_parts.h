@@ -65,6 +65,7 @@ struct ShardStore::Parts {
   io::Task<Result<>> forget_emptied(PartitionFiles& partition);
   io::Task<Result<>> truncate_cached(PartitionFiles& partition, Offset end, LogPosition at);
   io::Task<Result<>> set_cached_start(PartitionFiles& partition, Offset start, Offset first_segment);
+  io::Task<Result<>> replace_cached(PartitionFiles& partition, Offset first, Offset end, std::vector<Segment> replacements);
 };
 
 /// The half of a start that fills a store: journal, segments, memory (storage.md §3).

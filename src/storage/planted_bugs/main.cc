@@ -43,6 +43,10 @@ constexpr Planted kPlanted[] = {
     {Bug::kRestBeforeSuccessor, Emphasis::kForgery, "the rest of a file before its successor"},
     {Bug::kPassOverlapsTruncation, Emphasis::kAppends, "a pass overlaps a truncation"},
     {Bug::kUnsyncedRoundCleaned, Emphasis::kRot, "segment writes of an unsynced round"},
+    {Bug::kCompactedFileNotSynced, Emphasis::kCompaction, "a compacted segment is not synced"},
+    {Bug::kCompactedNameNotSynced, Emphasis::kCompaction, "nor is its name"},
+    {Bug::kReplacedSegmentsGoFirst, Emphasis::kCompaction, "replaced segments go before that is durable"},
+    {Bug::kCompactionWithoutState, Emphasis::kCompaction, "a compaction that does not carry the log's state"},
 };
 
 constexpr std::uint64_t kSeedsPerChild = 25;
