@@ -135,6 +135,12 @@ class Server:
             process.wait()
             raise ServerError(f"{self.name} did not stop within {STOP_SECONDS_MAX} s of SIGTERM; log: {self.log_path}")
 
+    def kill(self):
+        """SIGKILL: what a crash leaves. start() then takes up the same directory and address."""
+        process, self.process = self.process, None
+        process.kill()
+        process.wait()
+
     def __enter__(self):
         return self
 
@@ -164,9 +170,27 @@ class KafkaServer(Server):
         self.advertise = advertise
 
     def start(self):
+        """The first time on an empty directory; after stop() or kill() on what is there."""
+        self.config = self.work_dir / "server.properties"
+        java = ["java", f"-Dlog4j2.configurationFile={self.work_dir}/log4j2.properties", "-cp", f"{self.libs}/*"]
+        with open(self.log_path, "ab") as log:
+            if self.bootstrap is None:
+                self.format(java, log)
+            command = pinned(["java", *KAFKA_JVM, *java[1:], "kafka.Kafka", str(self.config)], self.cpus)
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while not api_versions_answered("127.0.0.1", int(self.bootstrap.rpartition(":")[2])):
+            if self.process.poll() is not None:
+                self.fail(f"ended with status {self.process.returncode} while starting")
+            if time.monotonic() > deadline:
+                self.fail(f"was not ready after {START_SECONDS_MAX} s")
+            time.sleep(0.05)
+        return self
+
+    def format(self, java, log):
+        """Chooses the address, writes the settings and makes the data directory."""
         port, controller = free_ports(2)
         self.bootstrap = f"127.0.0.1:{port}"
-        config = self.work_dir / "server.properties"
         settings = {
             "process.roles": "broker,controller", "node.id": "1",
             "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller}",
@@ -181,26 +205,13 @@ class KafkaServer(Server):
             "share.coordinator.state.topic.replication.factor": "1", "share.coordinator.state.topic.min.isr": "1",
             "transaction.state.log.replication.factor": "1", "transaction.state.log.min.isr": "1",
             "log.retention.hours": "168", "group.initial.rebalance.delay.ms": "0", **self.properties}
-        config.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
-        logging = self.work_dir / "log4j2.properties"
-        logging.write_text(KAFKA_LOGGING)
-        java = ["java", f"-Dlog4j2.configurationFile={logging}", "-cp", f"{self.libs}/*"]
+        self.config.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+        (self.work_dir / "log4j2.properties").write_text(KAFKA_LOGGING)
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A", 1)
-        with open(self.log_path, "wb") as log:
-            formatted = subprocess.run([*java, "kafka.tools.StorageTool", "format", "--standalone", f"--cluster-id={cluster}",
-                                        "-c", str(config)], stdout=log, stderr=log, timeout=START_SECONDS_MAX)
-            if formatted.returncode != 0:
-                self.fail("the storage directory could not be formatted")
-            command = pinned(["java", *KAFKA_JVM, *java[1:], "kafka.Kafka", str(config)], self.cpus)
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        deadline = time.monotonic() + START_SECONDS_MAX
-        while not api_versions_answered("127.0.0.1", port):
-            if self.process.poll() is not None:
-                self.fail(f"ended with status {self.process.returncode} while starting")
-            if time.monotonic() > deadline:
-                self.fail(f"was not ready after {START_SECONDS_MAX} s")
-            time.sleep(0.05)
-        return self
+        formatted = subprocess.run([*java, "kafka.tools.StorageTool", "format", "--standalone", f"--cluster-id={cluster}",
+                                    "-c", str(self.config)], stdout=log, stderr=log, timeout=START_SECONDS_MAX)
+        if formatted.returncode != 0:
+            self.fail("the storage directory could not be formatted")
 
 
 class PyralogServer(Server):
@@ -214,13 +225,14 @@ class PyralogServer(Server):
         self.advertise = advertise
 
     def start(self):
-        command = [str(self.binary), "dev", "--data-dir", str(self.data_dir), "--kafka", "127.0.0.1:0",
+        # Clients find a server that starts again where it was.
+        command = [str(self.binary), "dev", "--data-dir", str(self.data_dir), "--kafka", self.bootstrap or "127.0.0.1:0",
                    "--http", "127.0.0.1:0", "--rpc", "127.0.0.1:0"]
         if self.advertise:
             command += ["--advertise", self.advertise]
         for key, value in self.settings.items():
             command += ["--set", f"{key}={value}"]
-        with open(self.log_path, "wb") as log:
+        with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(pinned(command, self.cpus), stdin=subprocess.DEVNULL,
                                             stdout=subprocess.PIPE, stderr=log)
         os.set_blocking(self.process.stdout.fileno(), False)

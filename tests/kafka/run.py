@@ -29,6 +29,7 @@ import servers  # noqa: E402
 CLIENT_SECONDS_MAX = 420
 
 Client = collections.namedtuple("Client", "name needs command")
+GROUPS = "groups-"  # the clients in groups: their suite drives members of its own, and may ask for the server to be killed
 
 
 def python_suite(file):
@@ -49,6 +50,18 @@ CLIENTS = [
     Client("sarama", ["part:go"], lambda dist: [dist / "go" / "sarama"]),
     Client("big-file", ["kcat", "part:venv"], python_suite("bigfile_suite.py")),
 ]
+GROUP_NEEDS = {"java": ["java", "part:java"], "confluent-kafka": [], "kafka-python": [], "aiokafka": [],
+               "kafkajs": ["node", "part:node"], "franz-go": ["part:go"], "sarama": ["part:go"], "kcat": ["kcat"],
+               "mixed": ["java", "part:java", "part:go"]}
+
+
+def group_suite(kind):
+    return lambda dist: [*python_suite("group_suite.py")(dist), "--client", kind, "--clients", dist]
+
+
+CLIENTS += [Client(GROUPS + "kafka-tools", ["java", "part:java"],
+                   lambda dist: [sys.executable, HERE / "clients" / "tools_group_suite.py", "--libs", dist / "java" / "libs"])]
+CLIENTS += [Client(GROUPS + kind, ["part:venv", *needs], group_suite(kind)) for kind, needs in GROUP_NEEDS.items()]
 READS_FILES = "kafka-tools"
 NAMES = [client.name for client in CLIENTS]
 
@@ -64,15 +77,17 @@ def missing(client, dist):
     return None
 
 
-def run_client(client, bootstrap, dist, check, data_dir):
-    """Runs one suite; prints what it prints; returns (passed, failed, problem)."""
+def run_client(client, bootstrap, dist, check, server=None):
+    """Runs one suite; prints what it prints; returns (passed, failed, problem). `server` is ours, if the suite may kill it."""
     why = missing(client, dist)
     if why:
         return 0, 0, why
     command = [str(part) for part in client.command(dist)] + ["--bootstrap", bootstrap] + (["--check", check] if check else [])
-    if client.name == READS_FILES and data_dir:
-        command += ["--data-dir", str(data_dir)]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    if client.name == READS_FILES and server:
+        command += ["--data-dir", str(server.data_dir)]
+    if client.name.removeprefix(GROUPS) in GROUP_NEEDS and client.name.startswith(GROUPS) and server:
+        command += ["--can-restart"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                errors="replace", start_new_session=True)
     timed_out = []
 
@@ -89,8 +104,14 @@ def run_client(client, bootstrap, dist, check, data_dir):
         passed += line.startswith("PASS ")
         failed += line.startswith("FAIL ")
         done = line.split() if line.startswith("DONE ") else done
+        if line == "ASK restart-server\n":
+            server.kill()
+            server.start()
+            process.stdin.write("done\n")
+            process.stdin.flush()
     status = process.wait()
     signal.alarm(0)
+    process.stdin.close()
     if timed_out:
         return passed, failed, f"killed after {CLIENT_SECONDS_MAX} s"
     if done != ["DONE", f"passed={passed}", f"failed={failed}"]:
@@ -102,13 +123,13 @@ def run_client(client, bootstrap, dist, check, data_dir):
     return passed, failed, None
 
 
-def run_clients(arguments, bootstrap, data_dir=None):
+def run_clients(arguments, bootstrap, server=None):
     chosen = arguments.only.split(",") if arguments.only else NAMES
     results = []
     for client in CLIENTS:
         if client.name in chosen:
             started = time.monotonic()
-            results.append((client.name, *run_client(client, bootstrap, arguments.clients, arguments.check, data_dir),
+            results.append((client.name, *run_client(client, bootstrap, arguments.clients, arguments.check, server),
                             time.monotonic() - started))
     print()
     good = True
@@ -125,7 +146,7 @@ def run_on_server(arguments, work):
     if arguments.server_binary:
         server = servers.PyralogServer(work, arguments.server_binary)
         with server.start():
-            good = run_clients(arguments, server.bootstrap, server.data_dir)
+            good = run_clients(arguments, server.bootstrap, server)
             ended = server.process.poll()
             if ended is not None:
                 print(f"FAILED the server ended with status {ended} during the run; log: {server.log_path}")
@@ -136,7 +157,7 @@ def run_on_server(arguments, work):
     with servers.KafkaServer(work, libs, advertise=narrow.bootstrap if narrow else None).start() as server:
         if narrow:
             narrow.upstream = server.bootstrap
-        good = run_clients(arguments, narrow.bootstrap if narrow else server.bootstrap, server.data_dir)
+        good = run_clients(arguments, narrow.bootstrap if narrow else server.bootstrap, server)
     if narrow:
         for (key, version), count in sorted(collections.Counter(narrow.refused).items()):
             print(f"NOTE API {key} version {version} is not offered and was asked for {count} times")

@@ -1,0 +1,230 @@
+"""One client in groups: members that join, leave, crash and return; committed offsets; a server that is killed.
+
+Run by run.py. To kill the server it is asked: `ASK restart-server` on stdout, an answer on stdin.
+"""
+
+import argparse
+import pathlib
+import sys
+
+from confluent_kafka import KafkaException
+
+from group_world import LEAVE_SECONDS_MAX, Group, Judge
+from harness import CheckFailed, Suite, expect, expect_equal, wait_until
+
+HERE = pathlib.Path(__file__).resolve().parent
+NON_EMPTY_GROUP, GROUP_ID_NOT_FOUND, UNKNOWN_MEMBER_ID = 68, 69, 25
+
+# What each client offers: balancers, the first of which goes through everything.
+STRATEGIES = {
+    "java": ("range", "roundrobin", "sticky", "cooperative-sticky"),
+    "confluent-kafka": ("cooperative-sticky", "range", "roundrobin"),
+    "kafka-python": ("range", "roundrobin", "sticky", "cooperative-sticky"),
+    "aiokafka": ("range", "roundrobin", "sticky"),
+    "kafkajs": ("roundrobin",),
+    "franz-go": ("cooperative-sticky", "range", "sticky"),
+    "sarama": ("range", "roundrobin", "sticky"),
+    "kcat": ("range",),
+}
+# kafkajs has no static membership.
+STATIC = [kind for kind in STRATEGIES if kind != "kafkajs"]
+# These have one balancer in common, and with it the bytes in which subscriptions and assignments are written.
+MIXED = ("java", "confluent-kafka", "kafka-python", "aiokafka", "franz-go", "sarama")
+
+
+def member_command(kind, dist):
+    python = [str(dist / "venv" / "bin" / "python")]
+    return {
+        "java": ["java", "-Xmx128M", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{dist}/java/classes:{dist}/java/libs/*",
+                 "GroupMember"],
+        "confluent-kafka": [*python, str(HERE / "members" / "confluent_member.py")],
+        "kafka-python": [*python, str(HERE / "members" / "kafka_python_member.py")],
+        "aiokafka": [*python, str(HERE / "members" / "aiokafka_member.py")],
+        "kafkajs": ["node", str(dist / "node" / "member.mjs")],
+        "franz-go": [str(dist / "go" / "franz_member")],
+        "sarama": [str(dist / "go" / "sarama_member")],
+        "kcat": [*python, str(HERE / "members" / "kcat_member.py")],
+    }[kind]
+
+
+def refused_with(code, call, *arguments):
+    try:
+        call(*arguments)
+    except KafkaException as error:
+        expect_equal(error.args[0].code(), code, "Kafka's error code")
+        return
+    raise CheckFailed(f"nothing was refused, error {code} was expected")
+
+
+class GroupSuite:
+    def __init__(self, kind, suite, judge, dist, can_restart):
+        self.kind, self.suite, self.judge, self.dist, self.can_restart = kind, suite, judge, dist, can_restart
+
+    def group(self, strategy, partitions=6):
+        return Group(self.judge, lambda kind: member_command(kind, self.dist), strategy, partitions)
+
+    def run(self):
+        if self.kind == "mixed":
+            self.suite.check("group/mixed/range", self.mixed)
+            return
+        first, *others = STRATEGIES[self.kind]
+        self.suite.check(f"group/{first}/join_leave_crash", self.life, first)
+        for strategy in others:
+            self.suite.check(f"group/{strategy}/join_leave", self.join_leave, strategy)
+        if self.kind in STATIC:
+            self.suite.check("group/static_member_returns", self.static_member, first)
+        self.suite.check("group/offsets_set_by_an_administrator", self.administered, first)
+        if self.can_restart:
+            self.suite.check("group/server_killed", self.server_killed, first)
+        else:
+            print("NOTE the server is not ours to kill: group/server_killed is left out", flush=True)
+
+    def joined_by_second(self, group, first):
+        """A second member shares what the first had alone; what the balancer promises about that holds."""
+        before = len(first.moves)
+        second = group.join(self.kind)
+        group.settled(first, second)
+        group.deliver()
+        given_up = set().union(*(partitions for sign, partitions in first.moves[before:] if sign == "-"))
+        if group.strategy == "cooperative-sticky":
+            expect_equal(given_up, second.owned, "partitions that the first member gave up to the second")
+        return second
+
+    def join_leave(self, strategy):
+        with self.group(strategy) as group:
+            first = group.join(self.kind)
+            group.settled(first)
+            group.deliver()
+            second = self.joined_by_second(group, first)
+            second.leave()
+            group.settled(first, seconds_max=LEAVE_SECONDS_MAX)
+            group.deliver()
+            first.leave()
+            group.one_owner_at_a_time()
+
+    def life(self, strategy):
+        with self.group(strategy) as group:
+            first = group.join(self.kind)
+            group.settled(first)
+            group.deliver()
+            second = self.joined_by_second(group, first)
+            third = group.join(self.kind)
+            group.settled(first, second, third)
+            group.deliver()
+            described = group.described(first, second, third)
+            expect_equal(described.partition_assignor, self.protocol_name(strategy), "the balancer as described")
+            for member in described.members:
+                expect(member.host.startswith("/127.0.0.1"), f"host {member.host}")
+                expect(self.kind.split("-")[0] in member.client_id, f"client id {member.client_id}")
+            refused_with(NON_EMPTY_GROUP, self.judge.delete, group.id)
+            second.leave()
+            group.settled(first, third, seconds_max=LEAVE_SECONDS_MAX)
+            group.deliver()
+            third.kill()
+            group.produce(60)  # what would have been the third member's waits for its session's end
+            group.settled(first)
+            group.delivered()
+            first.leave()
+            group.one_owner_at_a_time()
+            wait_until(lambda: self.judge.describe(group.id).state.name == "EMPTY", "the group is empty")
+            self.judge.delete(group.id)
+            expect_equal(self.judge.committed(group.id), {}, "offsets of the deleted group")
+
+    def protocol_name(self, strategy):
+        return "RoundRobinAssigner" if self.kind == "kafkajs" else strategy
+
+    def static_member(self, strategy):
+        with self.group(strategy) as group:
+            first = group.join(self.kind, instance="one")
+            group.settled(first)
+            second = group.join(self.kind, instance="two")
+            group.settled(first, second)
+            group.deliver()
+            described = group.described(first, second)
+            expect_equal(sorted(m.group_instance_id for m in described.members), ["one", "two"], "instance ids as described")
+            moves, share = len(first.moves), set(second.owned)
+            second.kill()
+            group.produce(60)
+            again = group.join(self.kind, instance="two")
+            group.wait(lambda: again.owned == share, "the static member has its partitions again")
+            group.delivered()
+            expect_equal(len(first.moves), moves, "rebalances that the other member saw")
+            group.one_owner_at_a_time()
+
+    def administered(self, strategy):
+        """Offsets set while nobody is there are where the next member begins; while somebody is, they are refused."""
+        with self.group(strategy, partitions=1) as group:
+            group.produce(10)
+            partition = (group.topic, 0)
+            self.judge.commit(group.id, {partition: 4})
+            expect_equal(self.judge.committed(group.id), {f"{group.topic}/0": 4}, "offset as set")
+            member = group.join(self.kind)
+            group.wait(lambda: len(member.received) >= 6, "the records from offset 4 on")
+            wait_until(lambda: self.judge.committed(group.id) == {f"{group.topic}/0": 10}, "everything is committed")
+            try:
+                self.judge.commit(group.id, {partition: 0})
+            except (CheckFailed, KafkaException):
+                pass
+            else:
+                raise CheckFailed("an offset was set while the group has a member")
+            member.leave()
+            expect_equal([offset for _, offset, _ in member.received], list(range(4, 10)), "offsets received")
+            wait_until(lambda: self.judge.describe(group.id).state.name == "EMPTY", "the group is empty")
+            self.judge.commit(group.id, {partition: 9})
+            member = group.join(self.kind)
+            group.wait(lambda: member.received, "the record at offset 9")
+            expect_equal(member.received[0][1], 9, "first offset after a second reset")
+
+    def server_killed(self, strategy):
+        with self.group(strategy) as group:
+            first, second = group.join(self.kind), group.join(self.kind)
+            group.settled(first, second)
+            group.deliver()
+            before = group.produced_count
+            restart_server()
+            group.settled(first, second)
+            group.produce(60)
+            group.delivered(repeats_from=before)
+            for member in (first, second):
+                member.leave()
+            third = group.join(self.kind)
+            group.settled(third)
+            group.produce(60)
+            group.delivered(repeats_from=before)
+            expect(len(third.received) == 60, f"the last member received {len(third.received)} records, 60 were new")
+
+    def mixed(self):
+        with self.group("range", partitions=len(MIXED)) as group:
+            members = []
+            for kind in MIXED:
+                members.append(group.join(kind))
+                group.settled(*members)
+                group.deliver(30)
+            group.described(*members)
+            while len(members) > 1:
+                members.pop(0).leave()  # the longest there: mostly the leader
+                group.settled(*members, seconds_max=LEAVE_SECONDS_MAX)
+                group.deliver(30)
+            group.one_owner_at_a_time()
+
+
+def restart_server():
+    print("ASK restart-server", flush=True)
+    expect_equal(sys.stdin.readline().strip(), "done", "answer about the server's restart")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bootstrap", required=True)
+    parser.add_argument("--check")
+    parser.add_argument("--client", required=True, choices=[*STRATEGIES, "mixed"])
+    parser.add_argument("--clients", required=True, type=pathlib.Path, help="where setup.sh put the clients")
+    parser.add_argument("--can-restart", action="store_true", help="somebody answers to ASK restart-server")
+    arguments = parser.parse_args()
+    suite = Suite(f"groups-{arguments.client}", arguments.check)
+    GroupSuite(arguments.client, suite, Judge(arguments.bootstrap), arguments.clients, arguments.can_restart).run()
+    sys.exit(suite.finish())
+
+
+if __name__ == "__main__":
+    main()
