@@ -10,6 +10,7 @@ ErrorCode code_of(KafkaError error) noexcept {
   switch (error) {
     case KafkaError::kUnknownTopicOrPartition:
     case KafkaError::kUnknownTopicId:
+    case KafkaError::kGroupIdNotFound:
     case KafkaError::kResourceNotFound: return ErrorCode::kNotFound;
     case KafkaError::kTopicAlreadyExists: return ErrorCode::kAlreadyExists;
     case KafkaError::kOffsetOutOfRange: return ErrorCode::kOutOfRange;
