@@ -122,6 +122,7 @@ int run(int argc, char** argv) {
   Action action;
   add_server_commands(app, action);
   add_client_commands(app, action);
+  add_group_commands(app, action);
   add_bench_commands(app, action);
   try {
     app.parse(argc, argv);

@@ -23,6 +23,7 @@ int run(int argc, char** argv);
 // the parsing.
 void add_server_commands(CLI::App& app, Action& action);
 void add_client_commands(CLI::App& app, Action& action);
+void add_group_commands(CLI::App& app, Action& action);
 void add_bench_commands(CLI::App& app, Action& action);
 
 }  // namespace pyralog::cli

@@ -15,16 +15,6 @@
 namespace pyralog::cli {
 namespace {
 
-/// A subcommand whose options go into `command` and whose action is `execute`.
-template <class Command>
-CLI::App* add_command(CLI::App& parent, Action& action, const std::shared_ptr<Command>& command,
-                      int (*execute)(const Command&), const char* name, const char* help) {
-  CLI::App* app = parent.add_subcommand(name, help);
-  add_bootstrap(*app, command->session);
-  app->callback([command, execute, &action] { action = [command, execute] { return execute(*command); }; });
-  return app;
-}
-
 void add_log_queries(CLI::App& log, Action& action) {
   auto list = std::make_shared<ListLogs>();
   CLI::App* list_app = add_command(log, action, list, &list_logs, "list", "All logs");

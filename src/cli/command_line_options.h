@@ -2,10 +2,12 @@
 
 #include <CLI/CLI.hpp>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "cli/command_line.h"
 #include "cli/record_format.h"
 #include "cli/session.h"
 #include "cli/table.h"
@@ -27,6 +29,16 @@ inline void add_bootstrap(CLI::App& app, SessionOptions& session) {
       ->envname("PYRALOG_BOOTSTRAP")
       ->capture_default_str()
       ->type_name("HOST:PORT");
+}
+
+/// A subcommand whose options go into `command` and whose action is `execute`.
+template <class Command>
+CLI::App* add_command(CLI::App& parent, Action& action, const std::shared_ptr<Command>& command,
+                      int (*execute)(const Command&), const char* name, const char* help) {
+  CLI::App* app = parent.add_subcommand(name, help);
+  add_bootstrap(*app, command->session);
+  app->callback([command, execute, &action] { action = [command, execute] { return execute(*command); }; });
+  return app;
 }
 
 /// One of a few words. `choices` is copied.

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <map>
 
+#include "cli/chosen_partitions.h"
 #include "client/admin.h"
 #include "client/log_reader.h"
 #include "protocol/kafka/list_offsets.h"
@@ -20,19 +21,6 @@ struct Range {
   std::optional<Offset> end;  ///< none: no end
 };
 using Ranges = std::map<PartitionIndex, Range>;
-
-Result<> keep_chosen(client::LogInfo& log, const std::vector<std::int32_t>& chosen) {
-  if (chosen.empty()) return {};
-  for (const std::int32_t index : chosen) {
-    if (std::ranges::find(log.partitions, PartitionIndex(index), &client::PartitionInfo::index) == log.partitions.end()) {
-      return Error(ErrorCode::kOutOfRange, fmt::format("log {} has no partition {}", log.name, index));
-    }
-  }
-  std::erase_if(log.partitions, [&](const client::PartitionInfo& partition) {
-    return std::ranges::find(chosen, partition.index.value) == chosen.end();
-  });
-  return {};
-}
 
 io::Task<Result<Ranges>> plan(client::ClusterClient& cluster, const client::LogInfo& log, const ConsumeCommand& command) {
   const auto starts = co_await client::list_offsets(cluster, log, protocol::kTimestampEarliest);

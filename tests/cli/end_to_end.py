@@ -45,6 +45,9 @@ class CommandLine(unittest.TestCase):
                           ["consume", "x", "--from", "somewhere"], ["consume", "x", "--format", "%z"],
                           ["produce", "x", "--codec", "brotli"], ["produce", "x", "--header", "novalue"],
                           ["log", "alter", "x"], ["log", "delete-records", "x", "--before", "-3"],
+                          ["group"], ["group", "seek", "x"], ["group", "seek", "x", "--to-start", "--to-end"],
+                          ["group", "seek", "x", "--to-time", "soon"], ["group", "seek", "x", "--to-end", "--partition", "1"],
+                          ["group", "seek", "x", "--to-end", "--log", "a", "--log", "b", "--partition", "1"],
                           ["log", "list", "-o", "yaml"], ["bench", "e2e", "--record-bytes", "10"], ["dev", "--set", "nonsense"]):
             with self.subTest(arguments):
                 self.refused(2, "pyralog: ", *arguments)
