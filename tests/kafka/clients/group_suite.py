@@ -182,6 +182,7 @@ class GroupSuite:
             group.deliver()
             before = group.produced_count
             restart_server()
+            self.judge.connect()
             group.settled(first, second)
             group.produce(60)
             group.delivered(repeats_from=before)

@@ -111,6 +111,10 @@ class Judge:
         self.bootstrap = bootstrap
         # What a server that is killed does to connections is not news.
         self.settings = {"bootstrap.servers": bootstrap, "reconnect.backoff.max.ms": 500, "log_level": 0}
+        self.connect()
+
+    def connect(self):
+        """Also after the server was killed: how long this client takes to find it again is not what is judged."""
         self.admin = AdminClient(self.settings)
 
     def new_topic(self, topic, partitions):
@@ -147,7 +151,7 @@ class Judge:
         except KafkaException as error:
             if not error.args[0].retriable() and error.args[0].code() != KafkaError._TIMED_OUT:
                 raise
-            return {}
+            return {"unknown": str(error)}
         return {f"{p.topic}/{p.partition}": p.offset for p in found if p.offset >= 0}
 
     def describe(self, group):
@@ -186,7 +190,7 @@ class Group:
             member.close()
         if kind is not None:
             for member in self.members:
-                for problem in member.problems[-3:]:
+                for problem in member.problems[-5:]:
                     print(f"NOTE member {member.name} says: {problem}", flush=True)
 
     def join(self, kind, instance=None):
@@ -228,7 +232,7 @@ class Group:
         ends = {}
         for partition, offset in self.sent:
             ends[partition] = max(ends.get(partition, 0), offset + 1)
-        wait_until(lambda: self.judge.committed(self.id) == ends, f"committed offsets {ends}")
+        self.committed_up_to(ends)
         seen = set()
         with self.changed:
             everything = received()
@@ -239,6 +243,18 @@ class Group:
             may_repeat = repeats_from is not None and int(value[1:]) >= repeats_from
             expect((partition, offset) not in seen or may_repeat, f"{partition} {offset} was received twice")
             seen.add((partition, offset))
+
+    def committed_up_to(self, ends):
+        found = {}
+
+        def same():
+            found.clear()
+            found.update(self.judge.committed(self.id))
+            return found == ends
+        try:
+            wait_until(same, f"committed up to {ends}")
+        except CheckFailed as failure:
+            raise CheckFailed(f"{failure}; found {found}") from failure
 
     def deliver(self, count=60):
         self.produce(count)

@@ -11,7 +11,7 @@ def main():
                 "partition.assignment.strategy": arguments.strategy, "session.timeout.ms": arguments.session_ms,
                 "heartbeat.interval.ms": member.HEARTBEAT_MS, "enable.auto.commit": False, "auto.offset.reset": "earliest",
                 "fetch.wait.max.ms": 100, "reconnect.backoff.max.ms": 500,
-                "error_cb": member.complain}
+                "error_cb": member.complain, "log_level": 0}
     if arguments.instance:
         settings["group.instance.id"] = arguments.instance
     consumer = Consumer(settings)
