@@ -4,6 +4,7 @@ Both are started on loopback, on free ports, from an empty data directory, and s
 """
 
 import base64
+import hashlib
 import os
 import pathlib
 import re
@@ -62,11 +63,12 @@ def newest_kafka_version():
 
 
 def kafka_dist(cache=KAFKA_DIST_DEFAULT, version=None):
-    """Returns the folder with Kafka's jars, filling it through Maven at the first call."""
+    """Returns the folder with Kafka's jars, filling it through Maven at the first call, and when the list of jars has changed."""
     version = version or pinned_kafka_version()
     libs = pathlib.Path(cache) / version / "libs"
     complete = libs.parent / "complete"
-    if complete.exists():
+    wanted = hashlib.sha256((HERE / "kafka-dist.pom.xml").read_bytes()).hexdigest() + "\n"
+    if complete.exists() and complete.read_text() == wanted:
         return libs
     shutil.rmtree(libs.parent, ignore_errors=True)
     libs.mkdir(parents=True)
@@ -75,7 +77,7 @@ def kafka_dist(cache=KAFKA_DIST_DEFAULT, version=None):
                          capture_output=True, text=True, timeout=900)
     if out.returncode != 0 or not any(libs.glob("kafka_2.13-*.jar")):
         raise ServerError(f"Maven could not fetch Apache Kafka {version}:\n" + (out.stdout + out.stderr)[-2000:])
-    complete.write_text(version + "\n")
+    complete.write_text(wanted)
     return libs
 
 

@@ -62,6 +62,8 @@ def group_suite(kind):
 CLIENTS += [Client(GROUPS + "kafka-tools", ["java", "part:java"],
                    lambda dist: [sys.executable, HERE / "clients" / "tools_group_suite.py", "--libs", dist / "java" / "libs"])]
 CLIENTS += [Client(GROUPS + kind, ["part:venv", *needs], group_suite(kind)) for kind, needs in GROUP_NEEDS.items()]
+CLIENTS.append(Client("connect", ["java", "part:java"],
+                      lambda dist: [sys.executable, HERE / "clients" / "connect_suite.py", "--libs", dist / "java" / "libs"]))
 READS_FILES = "kafka-tools"
 NAMES = [client.name for client in CLIENTS]
 

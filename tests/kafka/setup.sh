@@ -60,7 +60,8 @@ install_node() {
 install_go() {
   up_to_date go "$here"/clients/go/go.mod "$here"/clients/go/go.sum "$here"/clients/go/*/*.go && return
   echo "go clients: $dir/go"
-  (cd "$here/clients/go" && go build -mod=readonly -o "$dir/go/" ./franz ./sarama ./franz_member ./sarama_member)
+  (cd "$here/clients/go" && go build -mod=readonly -o "$dir/go/" ./franz ./sarama ./franz_member ./sarama_member \
+    ./franz_administrator ./sarama_administrator)
   complete go
 }
 

@@ -5,6 +5,7 @@ Run by run.py. To kill the server it is asked: `ASK restart-server` on stdout, a
 
 import argparse
 import pathlib
+import subprocess
 import sys
 
 from confluent_kafka import KafkaException
@@ -31,12 +32,16 @@ STATIC = [kind for kind in STRATEGIES if kind != "kafkajs"]
 # These have one balancer in common, and with it the bytes in which subscriptions and assignments are written.
 MIXED = ("java", "confluent-kafka", "kafka-python", "aiokafka", "franz-go", "sarama")
 
+# Small, short-lived processes: no optimising compiler, little heap.
+JAVA = ("java", "-Xmx128M", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp")
+CANNOT_FORGET = ("kafkajs",)
+CAN_REMOVE = ("java", "kafka-python")
+
 
 def member_command(kind, dist):
     python = [str(dist / "venv" / "bin" / "python")]
     return {
-        "java": ["java", "-Xmx128M", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{dist}/java/classes:{dist}/java/libs/*",
-                 "GroupMember"],
+        "java": [*JAVA, f"{dist}/java/classes:{dist}/java/libs/*", "GroupMember"],
         "confluent-kafka": [*python, str(HERE / "members" / "confluent_member.py")],
         "kafka-python": [*python, str(HERE / "members" / "kafka_python_member.py")],
         "aiokafka": [*python, str(HERE / "members" / "aiokafka_member.py")],
@@ -45,6 +50,60 @@ def member_command(kind, dist):
         "sarama": [str(dist / "go" / "sarama_member")],
         "kcat": [*python, str(HERE / "members" / "kcat_member.py")],
     }[kind]
+
+
+def administrator_command(kind, dist):
+    """The program by which `kind` administers groups; none where it does not, or is the judge."""
+    return {
+        "java": [*JAVA, f"{dist}/java/classes:{dist}/java/libs/*", "GroupAdministrator"],
+        "kafka-python": [str(dist / "venv" / "bin" / "python"), str(HERE / "members" / "kafka_python_administrator.py")],
+        "kafkajs": ["node", str(dist / "node" / "administrator.mjs")],
+        "franz-go": [str(dist / "go" / "franz_administrator")],
+        "sarama": [str(dist / "go" / "sarama_administrator")],
+    }.get(kind)
+
+
+class Administrator:
+    """A client's administrator in a process that answers a line with a line, `OK RESULTS` or `ERR CAUSE`:
+
+        list                    ids of all groups
+        describe GROUP          state, number of members, TOPIC/P of everything that is owned
+        offsets GROUP           TOPIC/P=OFFSET of everything that is committed
+        commit GROUP TOPIC P N  sets an offset
+        forget GROUP TOPIC P    deletes one
+        remove GROUP            removes all members (not every client can)
+        delete GROUP
+    """
+
+    def __init__(self, command, bootstrap):
+        self.process = subprocess.Popen([*command, "--bootstrap", bootstrap], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, *words):
+        self.process.stdin.write(" ".join(map(str, words)) + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline().split()
+        expect(answer and answer[0] in ("OK", "ERR"), f"{words[0]}: the administrator ended, or said {answer}")
+        return answer
+
+    def done(self, *words):
+        answer = self.ask(*words)
+        expect(answer[0] == "OK", f"{' '.join(map(str, words))}: {' '.join(answer)}")
+        return answer[1:]
+
+    def refused(self, *words):
+        expect(self.ask(*words)[0] == "ERR", f"{' '.join(map(str, words))} was not refused")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
 
 
 def refused_with(code, call, *arguments):
@@ -74,6 +133,8 @@ class GroupSuite:
         if self.kind in STATIC:
             self.suite.check("group/static_member_returns", self.static_member, first)
         self.suite.check("group/offsets_set_by_an_administrator", self.administered, first)
+        if administrator_command(self.kind, self.dist):
+            self.suite.check("group/administrator", self.administrator, first)
         if self.can_restart:
             self.suite.check("group/server_killed", self.server_killed, first)
         else:
@@ -174,6 +235,39 @@ class GroupSuite:
             member = group.join(self.kind)
             group.wait(lambda: member.received, "the record at offset 9")
             expect_equal(member.received[0][1], 9, "first offset after a second reset")
+
+    def administrator(self, strategy):
+        """The client's own administrator sees and does what the judge sees and does."""
+        command = administrator_command(self.kind, self.dist)
+        with self.group(strategy, partitions=2) as group, Administrator(command, self.judge.bootstrap) as admin:
+            name, places = group.id, [f"{group.topic}/0", f"{group.topic}/1"]
+            group.produce(10)
+            admin.done("commit", name, group.topic, 0, 4)
+            admin.done("commit", name, group.topic, 1, 2)
+            expect_equal(admin.done("offsets", name), [f"{places[0]}=4", f"{places[1]}=2"], "offsets as set")
+            expect_equal(self.judge.committed(name), {places[0]: 4, places[1]: 2}, "offsets as the judge sees them")
+            expect(name in admin.done("list"), "the group is not listed")
+            member = group.join(self.kind)
+            group.wait(lambda: len(member.received) >= 4, "the records from those offsets on")
+            wait_until(lambda: self.judge.committed(name) == {place: 5 for place in places}, "everything is committed")
+            expect_equal(admin.done("describe", name), ["Stable", "1", *places], "the group with a member")
+            admin.refused("commit", name, group.topic, 0, 0)
+            admin.refused("delete", name)
+            if self.kind not in CANNOT_FORGET:
+                admin.refused("forget", name, group.topic, 0)
+            if self.kind in CAN_REMOVE:
+                before = len(member.moves)
+                admin.done("remove", name)
+                group.wait(lambda: len(member.moves) > before and len(member.owned) == 2, "the removed member is back")
+            member.leave()
+            wait_until(lambda: self.judge.describe(name).state.name == "EMPTY", "the group is empty")
+            expect_equal(admin.done("describe", name), ["Empty", "0"], "the group without members")
+            if self.kind not in CANNOT_FORGET:
+                admin.done("forget", name, group.topic, 0)
+                expect_equal(admin.done("offsets", name), [f"{places[1]}=5"], "offsets that are left")
+            admin.done("delete", name)
+            expect(name not in admin.done("list"), "the deleted group is listed")
+            expect_equal(self.judge.committed(name), {}, "offsets of the deleted group")
 
     def server_killed(self, strategy):
         with self.group(strategy) as group:
