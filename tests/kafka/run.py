@@ -27,6 +27,7 @@ import api_filter  # noqa: E402
 import servers  # noqa: E402
 
 CLIENT_SECONDS_MAX = 420
+PYRALOG_DEFAULT = REPOSITORY / "build" / "release" / "pyralog"
 
 Client = collections.namedtuple("Client", "name needs command")
 GROUPS = "groups-"  # the clients in groups: their suite drives members of its own, and may ask for the server to be killed
@@ -52,7 +53,7 @@ CLIENTS = [
 ]
 GROUP_NEEDS = {"java": ["java", "part:java"], "confluent-kafka": [], "kafka-python": [], "aiokafka": [],
                "kafkajs": ["node", "part:node"], "franz-go": ["part:go"], "sarama": ["part:go"], "kcat": ["kcat"],
-               "mixed": ["java", "part:java", "part:go"]}
+               "mixed": ["java", "part:java", "part:go"], "pyralog-cli": []}
 
 
 def group_suite(kind):
@@ -79,8 +80,9 @@ def missing(client, dist):
     return None
 
 
-def run_client(client, bootstrap, dist, check, server=None):
+def run_client(client, bootstrap, arguments, server=None):
     """Runs one suite; prints what it prints; returns (passed, failed, problem). `server` is ours, if the suite may kill it."""
+    dist, check = arguments.clients, arguments.check
     why = missing(client, dist)
     if why:
         return 0, 0, why
@@ -89,6 +91,8 @@ def run_client(client, bootstrap, dist, check, server=None):
         command += ["--data-dir", str(server.data_dir)]
     if client.name.removeprefix(GROUPS) in GROUP_NEEDS and client.name.startswith(GROUPS) and server:
         command += ["--can-restart"]
+    if client.name == GROUPS + "pyralog-cli":
+        command += ["--pyralog", str(pathlib.Path(arguments.server_binary or PYRALOG_DEFAULT).resolve())]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                errors="replace", start_new_session=True)
     timed_out = []
@@ -131,7 +135,7 @@ def run_clients(arguments, bootstrap, server=None):
     for client in CLIENTS:
         if client.name in chosen:
             started = time.monotonic()
-            results.append((client.name, *run_client(client, bootstrap, arguments.clients, arguments.check, server),
+            results.append((client.name, *run_client(client, bootstrap, arguments, server),
                             time.monotonic() - started))
     print()
     good = True

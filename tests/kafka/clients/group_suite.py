@@ -4,6 +4,7 @@ Run by run.py. To kill the server it is asked: `ASK restart-server` on stdout, a
 """
 
 import argparse
+import json
 import pathlib
 import subprocess
 import sys
@@ -32,6 +33,7 @@ STATIC = [kind for kind in STRATEGIES if kind != "kafkajs"]
 # These have one balancer in common, and with it the bytes in which subscriptions and assignments are written.
 MIXED = ("java", "confluent-kafka", "kafka-python", "aiokafka", "franz-go", "sarama")
 
+COMMAND_LINE = "pyralog-cli"
 # Small, short-lived processes: no optimising compiler, little heap.
 JAVA = ("java", "-Xmx128M", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp")
 CANNOT_FORGET = ("kafkajs",)
@@ -116,8 +118,9 @@ def refused_with(code, call, *arguments):
 
 
 class GroupSuite:
-    def __init__(self, kind, suite, judge, dist, can_restart):
+    def __init__(self, kind, suite, judge, dist, can_restart, pyralog=None):
         self.kind, self.suite, self.judge, self.dist, self.can_restart = kind, suite, judge, dist, can_restart
+        self.pyralog = pyralog
 
     def group(self, strategy, partitions=6):
         return Group(self.judge, lambda kind: member_command(kind, self.dist), strategy, partitions)
@@ -125,6 +128,9 @@ class GroupSuite:
     def run(self):
         if self.kind == "mixed":
             self.suite.check("group/mixed/range", self.mixed)
+            return
+        if self.kind == COMMAND_LINE:
+            self.suite.check("group/command_line/running_group", self.command_line)
             return
         first, *others = STRATEGIES[self.kind]
         self.suite.check(f"group/{first}/join_leave_crash", self.life, first)
@@ -303,6 +309,49 @@ class GroupSuite:
             group.one_owner_at_a_time()
 
 
+    def cli(self, *arguments, status=0):
+        """What `pyralog group` prints, as JSON where it does; its notes and errors where it is to fail."""
+        done = subprocess.run([self.pyralog, "group", *arguments, "--bootstrap", self.judge.bootstrap], capture_output=True, text=True,
+                              timeout=60)
+        expect_equal(done.returncode, status, f"exit status of {' '.join(arguments)}, which said {done.stdout}{done.stderr}")
+        return done.stderr if status else json.loads(done.stdout) if "json" in arguments else done.stdout
+
+    def command_line(self):
+        """`pyralog group` against a group of two real members, which it fences to send them back."""
+        with self.group("range", partitions=2) as group:
+            first = group.join("confluent-kafka")
+            second = group.join("confluent-kafka")
+            group.settled(first, second)
+            group.deliver(10)
+            described = self.cli("describe", group.id, "-o", "json")
+            expect_equal((described["state"], described["balancer"], described["lag"], described["problems"]),
+                         ("Stable", "range", 0, []), "state, balancer, lag and problems")
+            expect_equal([(m["client"], m["host"], m["partitions"]) for m in described["members"]],
+                         [("confluent-member", "/127.0.0.1", 1)] * 2, "members")
+            expect_equal([(p["log"], p["partition"], p["committed"], p["end"]) for p in described["partitions"]],
+                         [(group.topic, 0, 5, 5), (group.topic, 1, 5, 5)], "partitions")
+            expect_equal(len({p["member"] for p in described["partitions"]}), 2, "owners")
+            expect(group.id in [one["group"] for one in self.cli("list", "-o", "json")], "the group is not listed")
+            expect("members" in self.cli("delete", group.id, status=1), "why the group is not deleted")
+            seek = ("seek", group.id, "--shift", "-2", "-o", "json")
+            plan = [(p["partition"], p["committed"], p["seek_to"], p["change"]) for p in self.cli(*seek)]
+            expect_equal(plan, [(0, 5, 3, -2), (1, 5, 3, -2)], "plan")
+            expect("--force" in self.cli(*seek, "--execute", status=1), "how a group with members is moved")
+            expect_equal(self.judge.committed(group.id), {f"{group.topic}/{p}": 5 for p in range(2)}, "offsets before it is moved")
+            self.cli(*seek, "--execute", "--force")
+            group.wait(lambda: sum(len(m.received) for m in (first, second)) == 14, "the last two records of each partition again")
+            group.settled(first, second)
+            for member in (first, second):
+                member.leave()
+            group.one_owner_at_a_time()
+            wait_until(lambda: self.cli("describe", group.id, "-o", "json")["state"] == "Empty", "the group is empty")
+            group.produce(6)
+            problems = self.cli("describe", group.id, "-o", "json")["problems"]
+            expect_equal(problems, ["nobody reads: the group has no members, and 6 records wait"], "problems")
+            self.cli("delete", group.id)
+            self.cli("describe", group.id, status=1)
+
+
 def restart_server():
     print("ASK restart-server", flush=True)
     expect_equal(sys.stdin.readline().strip(), "done", "answer about the server's restart")
@@ -312,12 +361,14 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bootstrap", required=True)
     parser.add_argument("--check")
-    parser.add_argument("--client", required=True, choices=[*STRATEGIES, "mixed"])
+    parser.add_argument("--client", required=True, choices=[*STRATEGIES, "mixed", COMMAND_LINE])
     parser.add_argument("--clients", required=True, type=pathlib.Path, help="where setup.sh put the clients")
     parser.add_argument("--can-restart", action="store_true", help="somebody answers to ASK restart-server")
+    parser.add_argument("--pyralog", help=f"the binary, for {COMMAND_LINE}")
     arguments = parser.parse_args()
     suite = Suite(f"groups-{arguments.client}", arguments.check)
-    GroupSuite(arguments.client, suite, Judge(arguments.bootstrap), arguments.clients, arguments.can_restart).run()
+    GroupSuite(arguments.client, suite, Judge(arguments.bootstrap), arguments.clients, arguments.can_restart,
+               arguments.pyralog).run()
     sys.exit(suite.finish())
 
 

@@ -34,7 +34,7 @@ def main():
                 "client.id": "kcat-member", "reconnect.backoff.max.ms": 500, "fetch.wait.max.ms": 100}
     if arguments.instance:
         settings["group.instance.id"] = arguments.instance
-    command = ["kcat", "-b", arguments.bootstrap, "-G", arguments.group, "-u", "-f", "R %t/%p %o %s\\n"]
+    command = ["kcat", "-b", arguments.bootstrap, "-G", arguments.group, "-u", "-E", "-f", "R %t/%p %o %s\\n"]
     for name, value in settings.items():
         command += ["-X", f"{name}={value}"]
     kcat = subprocess.Popen([*command, arguments.topic], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
