@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "core/checksum.h"
 #include "storage/file_names.h"
@@ -10,13 +11,23 @@
 
 namespace pyralog::storage {
 
-io::Task<Result<ByteView>> FileWindow::get(std::uint64_t position, std::uint64_t bytes) {
+io::Task<Result<ByteView>> FileWindow::get(std::uint64_t position, std::uint64_t bytes, Ahead ahead) {
   if (position < begin_ || position + bytes > begin_ + got_) {
-    begin_ = align_down(position, alignment_);
-    const std::uint64_t wanted = std::max(align_up(position + bytes, alignment_) - begin_, window_bytes_);
-    buffer_ = Slice::allocate(wanted);
-    got_ = 0;
-    PYRALOG_CO_ASSIGN(got_, co_await file_.read(begin_, buffer_.mutable_view().first(wanted)));
+    const std::uint64_t begin = align_down(position, alignment_);
+    const std::uint64_t needed = align_up(position + bytes, alignment_) - begin;
+    const std::uint64_t wanted = ahead == Ahead::kWindow ? std::max(needed, window_bytes_) : needed;
+    Slice next = Slice::allocate(wanted);
+    // A round that begins in this window and ends in the next is not read twice.
+    std::uint64_t carried = 0;
+    const std::uint64_t end = begin_ + align_down(got_, alignment_);
+    if (begin >= begin_ && begin < end) {
+      carried = std::min(end - begin, wanted);
+      std::memcpy(next.mutable_data(), buffer_.data() + (begin - begin_), carried);
+    }
+    PYRALOG_CO_ASSIGN(const std::size_t read, co_await file_.read(begin + carried, next.mutable_view().subspan(carried)));
+    buffer_ = std::move(next);
+    begin_ = begin;
+    got_ = carried + read;
   }
   const std::uint64_t skip = position - begin_;
   if (got_ <= skip) co_return ByteView();
@@ -76,7 +87,7 @@ io::Task<Result<>> JournalRecovery::open_file(std::string name, std::uint64_t nu
 io::Task<Result<std::optional<JournalFileHeader>>> JournalRecovery::read_header(FileWindow& window,
                                                                                 const std::string& path) {
   const std::uint64_t block = options_.geometry.block_bytes;
-  PYRALOG_CO_ASSIGN(const ByteView blocks, co_await window.get(0, rounds_begin()));
+  PYRALOG_CO_ASSIGN(const ByteView blocks, co_await window.get(0, rounds_begin(), FileWindow::Ahead::kNothing));
   std::optional<JournalFileHeader> best;
   for (std::size_t copy = 0; copy < journal_format::kFileHeaderCopies; ++copy) {
     if (blocks.size() < (copy + 1) * block) break;
@@ -103,10 +114,11 @@ void JournalRecovery::enter_file_of(RoundSequence expected) {
   chain_end_.push_back(position_);
 }
 
-io::Task<Result<std::optional<RoundHeader>>> JournalRecovery::header_here() {
+io::Task<Result<std::optional<RoundHeader>>> JournalRecovery::header_here(FileWindow::Ahead ahead) {
   if (!current_.has_value()) co_return std::optional<RoundHeader>();
   const JournalFile& file = files_[*current_];
-  PYRALOG_CO_ASSIGN(const ByteView bytes, co_await windows_[*current_]->get(position_, journal_format::kRoundHeaderBytes));
+  FileWindow& window = *windows_[*current_];
+  PYRALOG_CO_ASSIGN(const ByteView bytes, co_await window.get(position_, journal_format::kRoundHeaderBytes, ahead));
   const auto header = peek_round(bytes, file.salt, position_, bounds());
   if (!header.ok() || header->sequence != next_) co_return std::optional<RoundHeader>();
   co_return std::optional<RoundHeader>(*header);
@@ -121,14 +133,18 @@ io::Task<Result<>> JournalRecovery::walk_to(RoundSequence redo_from) {
     co_return corrupt(fmt::format("no file has round {}, which is needed", redo_from.value));
   }
   next_ = std::prev(start)->first;
+  // Of large rounds only the headers are read.
+  constexpr std::uint64_t kSkippedBytesMin = 64u << 10;
+  auto ahead = FileWindow::Ahead::kWindow;
   while (next_ < redo_from) {
     enter_file_of(next_);
-    PYRALOG_CO_ASSIGN(const auto header, co_await header_here());
+    PYRALOG_CO_ASSIGN(const auto header, co_await header_here(ahead));
     if (!header.has_value()) {
       co_return corrupt(fmt::format("round {} is damaged, and rounds from {} on are needed", next_.value, redo_from.value));
     }
     position_ += header->length;
     next_.value += 1;
+    ahead = header->length >= kSkippedBytesMin ? FileWindow::Ahead::kNothing : FileWindow::Ahead::kWindow;
   }
   co_return Result<>();
 }
@@ -165,20 +181,20 @@ io::Task<Result<>> JournalRecovery::run(const Checkpoint& checkpoint, Replay& re
       PYRALOG_CO_ASSIGN(const bool hold, co_await bodies_hold(*unproven, replay));
       if (!hold) co_return corrupt("a body is damaged");
     }
-    if (unproven.has_value()) PYRALOG_CO_TRY(replay.apply(unproven->place, unproven->descriptors, unproven->bytes.view()));
+    if (unproven.has_value()) PYRALOG_CO_TRY(apply(replay, *unproven));
     unproven.reset();
     next_.value += 1;
     position_ += found->place.length;
     if (std::any_of(found->descriptors.begin(), found->descriptors.end(), has_body)) {
       unproven = std::move(found);
     } else {
-      PYRALOG_CO_TRY(replay.apply(found->place, found->descriptors, found->bytes.view()));
+      PYRALOG_CO_TRY(apply(replay, *found));
     }
   }
   if (unproven.has_value()) {
     PYRALOG_CO_ASSIGN(const bool hold, co_await bodies_hold(*unproven, replay));
     if (hold) {
-      PYRALOG_CO_TRY(replay.apply(unproven->place, unproven->descriptors, unproven->bytes.view()));
+      PYRALOG_CO_TRY(apply(replay, *unproven));
     } else if (unproven->place.sequence <= checkpoint.shown) {
       co_return corrupt(fmt::format("a body of round {} is damaged in its segment", unproven->place.sequence.value));
     } else {
@@ -189,6 +205,17 @@ io::Task<Result<>> JournalRecovery::run(const Checkpoint& checkpoint, Replay& re
   PYRALOG_CO_TRY(co_await prove_torn_tail(checkpoint));
   settle_files();
   co_return Result<>();
+}
+
+Result<> JournalRecovery::apply(Replay& replay, Found& found) {
+  PYRALOG_TRY(replay.apply(found.place, found.descriptors, found.bytes.view()));
+  applied_bytes_ += found.bytes.size();
+  applied_.emplace_back(found.place.sequence, std::move(found.bytes));
+  while (applied_bytes_ > 2 * options_.geometry.dirty_bytes_max) {
+    applied_bytes_ -= applied_.front().second.size();
+    applied_.pop_front();
+  }
+  return {};
 }
 
 io::Task<Result<bool>> JournalRecovery::bodies_hold(const Found& round, const Replay& replay) {
@@ -244,6 +271,8 @@ io::Task<Result<>> JournalRecovery::prove_torn_tail(const Checkpoint& checkpoint
   for (std::size_t file = 0; file < files_.size(); ++file) {
     if (files_[file].is_free()) continue;
     const auto in_chain = std::find(chain_.begin(), chain_.end(), file);
+    // A file that was left before the chain begins has only rounds from before it, and at most a cut one with the next number.
+    if (in_chain == chain_.end() && !chain_.empty() && files_[file].first < files_[chain_.front()].first) continue;
     std::uint64_t from = rounds_begin();
     if (in_chain != chain_.end()) {
       from = *current_ == file ? position_ : chain_end_[static_cast<std::size_t>(in_chain - chain_.begin())];
@@ -286,6 +315,8 @@ void JournalRecovery::settle_files() {
 }
 
 io::Task<Result<Slice>> JournalRecovery::read_round(const RoundPlace& place) {
+  while (!applied_.empty() && applied_.front().first < place.sequence) applied_.pop_front();
+  if (!applied_.empty() && applied_.front().first == place.sequence) co_return applied_.front().second;
   FileWindow& window = *windows_[place.file];
   PYRALOG_CO_ASSIGN(const ByteView bytes, co_await window.get(place.position, place.length));
   if (bytes.size() < place.length) co_return corrupt("a journal file became shorter");

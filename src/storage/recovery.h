@@ -1,10 +1,13 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/result.h"
@@ -23,13 +26,16 @@ class FileWindow {
   FileWindow(io::File& file, std::uint64_t alignment, std::uint64_t file_bytes)
       : file_(file), alignment_(alignment), window_bytes_(std::min(kWindowBytes, align_up(file_bytes, alignment))) {}
 
-  /// [position, position + bytes), or less at the file's end. Valid until the next call.
-  io::Task<Result<ByteView>> get(std::uint64_t position, std::uint64_t bytes);
+  enum class Ahead : std::uint8_t { kWindow, kNothing };
+
+  /// [position, position + bytes), or less at the file's end. Valid until the next call. What follows is read along with it,
+  /// unless the caller is going to skip it.
+  io::Task<Result<ByteView>> get(std::uint64_t position, std::uint64_t bytes, Ahead ahead = Ahead::kWindow);
   /// The memory behind the newest `get`, to keep it.
   const Slice& memory() const noexcept { return buffer_; }
 
  private:
-  static constexpr std::uint64_t kWindowBytes = 1u << 20;
+  static constexpr std::uint64_t kWindowBytes = 4u << 20;
 
   io::File& file_;
   std::uint64_t alignment_;
@@ -61,7 +67,7 @@ class JournalRecovery {
   /// Files whose creation was cut short; they hold nothing.
   const std::vector<std::string>& unfinished_files() const noexcept { return unfinished_; }
 
-  /// Reads a round that `run` found, for its payloads.
+  /// A round that `run` found, for its payloads. Called with growing sequences: what came before is let go of.
   io::Task<Result<Slice>> read_round(const RoundPlace& place);
 
  private:
@@ -79,8 +85,9 @@ class JournalRecovery {
   io::Task<Result<std::optional<JournalFileHeader>>> read_header(FileWindow& window, const std::string& path);
   void enter_file_of(RoundSequence expected);
   io::Task<Result<>> walk_to(RoundSequence redo_from);
-  io::Task<Result<std::optional<RoundHeader>>> header_here();
+  io::Task<Result<std::optional<RoundHeader>>> header_here(FileWindow::Ahead ahead = FileWindow::Ahead::kWindow);
   io::Task<Result<std::optional<Found>>> round_here();
+  Result<> apply(Replay& replay, Found& found);
   io::Task<Result<bool>> bodies_hold(const Found& round, const Replay& replay);
   io::Task<Result<bool>> body_holds(const Descriptor& body, std::string path);
   io::Task<Result<>> prove_torn_tail(const Checkpoint& checkpoint);
@@ -99,6 +106,9 @@ class JournalRecovery {
   std::optional<std::size_t> current_;
   std::uint64_t position_ = 0;
   RoundSequence next_;
+  // The newest rounds that were applied, so that their payloads need not be read a second time; as much as may be dirty.
+  std::deque<std::pair<RoundSequence, Slice>> applied_;
+  std::uint64_t applied_bytes_ = 0;
 };
 
 }  // namespace pyralog::storage
