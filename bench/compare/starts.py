@@ -103,7 +103,7 @@ def main():
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--gigabytes", type=float, default=10)
     parser.add_argument("--partitions", default="1000,10000")
-    parser.add_argument("--server-cpu", default="0")
+    parser.add_argument("--server-cpu", default=f"0-{os.cpu_count() - 1}", help="as taskset takes it (default: all)")
     parser.add_argument("--client-cpu", default="1")
     parser.add_argument("--data-root", type=pathlib.Path, default=servers.REPOSITORY / "build" / "compare")
     options = parser.parse_args()

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
@@ -17,6 +18,7 @@ using pyralog::Slice;
 constexpr std::uint64_t kJournalBytes = 256u << 20;
 constexpr std::uint64_t kSegmentBytesMax = 1u << 30;
 constexpr std::uint64_t kSegmentSyncBytes = 32u << 20;
+constexpr std::size_t kSegmentWriteBytes = 4u << 20;
 constexpr std::size_t kSectorBytes = 512;
 constexpr std::size_t kBlockBytes = 4096;
 constexpr std::size_t kHeaderBytes = 4096;
@@ -38,7 +40,8 @@ void die(const char* what, int error) {
   std::exit(1);
 }
 
-enum Done : std::uint64_t { kRound = 1, kSegmentSync = 2 };
+/// Writes of the segment have their buffer's number behind the last.
+enum Done : std::uint64_t { kRound = 1, kSegmentSync = 2, kSegmentWrite = 3 };
 
 }  // namespace
 
@@ -53,13 +56,24 @@ JournalWriter::JournalWriter(const std::string& directory, bool writes_twice) {
   std::free(zeros);
   if (::fdatasync(journal_) != 0) die("sync", errno);
   segment_path_ = directory + "/segment";
-  if (writes_twice) segment_ = open_or_die(segment_path_, O_RDWR);
+  if (!writes_twice) return;
+  open_segment();
+  for (SegmentBuffer& buffer : buffers_) {
+    buffer.bytes = static_cast<std::byte*>(std::aligned_alloc(kBlockBytes, kSegmentWriteBytes));
+    std::memset(buffer.bytes, 0, kSegmentWriteBytes);
+  }
+}
+
+void JournalWriter::open_segment() {
+  segment_ = open_or_die(segment_path_, O_RDWR | O_DIRECT);
+  segment_position_ = 0;
 }
 
 JournalWriter::~JournalWriter() {
   io_uring_queue_exit(&ring_);
   ::close(journal_);
   if (segment_ >= 0) ::close(segment_);
+  for (const SegmentBuffer& buffer : buffers_) std::free(buffer.bytes);
 }
 
 void JournalWriter::start(std::vector<Slice> batches) {
@@ -95,53 +109,71 @@ void JournalWriter::start(std::vector<Slice> batches) {
 }
 
 bool JournalWriter::finished() {
-  bool round_done = false;
   io_uring_cqe* done = nullptr;
   while (io_uring_peek_cqe(&ring_, &done) == 0) {
     if (done->res < 0) die("write", -done->res);
-    if (io_uring_cqe_get_data64(done) == kRound) {
+    const std::uint64_t what = io_uring_cqe_get_data64(done);
+    if (what == kRound) {
       if (static_cast<std::size_t>(done->res) != round_bytes_) die("short write", EIO);
-      round_done = true;
-    } else {
+      durable_ = true;
+    } else if (what == kSegmentSync) {
       syncing_ = false;
+    } else {
+      if (static_cast<std::size_t>(done->res) != kSegmentWriteBytes) die("short write of the segment", EIO);
+      buffers_[what - kSegmentWrite].writing = false;
     }
     io_uring_cqe_seen(&ring_, done);
   }
-  if (!round_done) return false;
-  busy_ = false;
+  if (!durable_) return false;
+  // A round ends when the segment's buffers have taken it, so a slow second write slows the first.
+  if (segment_ >= 0 && !fill_segment()) return false;
+  durable_ = busy_ = false;
   ++rounds_;
-  if (segment_ >= 0) write_segment();
   batches_.clear();
+  placed_batches_ = placed_bytes_ = 0;
   return true;
 }
 
-void JournalWriter::write_segment() {
-  pieces_.clear();
-  std::uint64_t bytes = 0;
-  for (const Slice& batch : batches_) {
-    pieces_.push_back({const_cast<std::byte*>(batch.data()), batch.size()});
-    bytes += batch.size();
+bool JournalWriter::fill_segment() {
+  for (; placed_batches_ < batches_.size(); ++placed_batches_, placed_bytes_ = 0) {
+    const Slice& batch = batches_[placed_batches_];
+    while (placed_bytes_ < batch.size()) {
+      SegmentBuffer& buffer = buffers_[filling_];
+      if (buffer.writing) return false;
+      const std::size_t count = std::min(batch.size() - placed_bytes_, kSegmentWriteBytes - buffer.used);
+      std::memcpy(buffer.bytes + buffer.used, batch.data() + placed_bytes_, count);
+      buffer.used += count;
+      placed_bytes_ += count;
+      if (buffer.used == kSegmentWriteBytes) write_segment(buffer);
+    }
   }
-  const auto count = static_cast<int>(pieces_.size());
-  const auto at = static_cast<off_t>(segment_position_);
-  if (::pwritev(segment_, pieces_.data(), count, at) != static_cast<ssize_t>(bytes)) die("segment", errno);
-  segment_position_ += bytes;
-  unsynced_bytes_ += bytes;
-  if (unsynced_bytes_ >= kSegmentSyncBytes && !syncing_) {
-    unsynced_bytes_ = 0;
-    syncing_ = true;
-    io_uring_sqe* entry = io_uring_get_sqe(&ring_);
-    io_uring_prep_fsync(entry, segment_, IORING_FSYNC_DATASYNC);
-    io_uring_sqe_set_data64(entry, kSegmentSync);
-    io_uring_submit(&ring_);
-  }
-  if (segment_position_ >= kSegmentBytesMax && !syncing_) {
+  return true;
+}
+
+void JournalWriter::write_segment(SegmentBuffer& buffer) {
+  const bool none_written = std::ranges::none_of(buffers_, [](const SegmentBuffer& other) { return other.writing; });
+  if (segment_position_ >= kSegmentBytesMax && !syncing_ && none_written) {
     // The next segment: a log of one retention's length.
     ::close(segment_);
     ::unlink(segment_path_.c_str());
-    segment_ = open_or_die(segment_path_, O_RDWR);
-    segment_position_ = 0;
+    open_segment();
   }
+  io_uring_sqe* entry = io_uring_get_sqe(&ring_);
+  io_uring_prep_write(entry, segment_, buffer.bytes, kSegmentWriteBytes, segment_position_);
+  io_uring_sqe_set_data64(entry, kSegmentWrite + filling_);
+  buffer.writing = true;
+  buffer.used = 0;
+  filling_ = (filling_ + 1) % buffers_.size();
+  segment_position_ += kSegmentWriteBytes;
+  unsynced_bytes_ += kSegmentWriteBytes;
+  if (unsynced_bytes_ >= kSegmentSyncBytes && !syncing_) {
+    unsynced_bytes_ = 0;
+    syncing_ = true;
+    entry = io_uring_get_sqe(&ring_);
+    io_uring_prep_fsync(entry, segment_, IORING_FSYNC_DATASYNC);
+    io_uring_sqe_set_data64(entry, kSegmentSync);
+  }
+  io_uring_submit(&ring_);
 }
 
 }  // namespace limit

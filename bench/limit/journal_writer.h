@@ -3,6 +3,8 @@
 #include <liburing.h>
 #include <sys/uio.h>
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -12,7 +14,8 @@
 namespace limit {
 
 /// Writes rounds to a recycled, pre-zeroed file past the page cache, each durable by itself; one is under way at a time.
-/// With `writes_twice`, each byte also goes to a plain file, as a log that keeps segments must do at some time.
+/// With `writes_twice`, each byte also goes to a plain file, as a log that keeps segments must do at some time: in large pieces,
+/// past the page cache too, some of them under way while rounds go on.
 class JournalWriter {
  public:
   /// One piece of memory each, a header and the padding: what one system call takes.
@@ -32,7 +35,16 @@ class JournalWriter {
   bool finished();
 
  private:
-  void write_segment();
+  struct SegmentBuffer {
+    std::byte* bytes = nullptr;
+    std::size_t used = 0;
+    bool writing = false;
+  };
+
+  void open_segment();
+  /// Copies the round's batches to where they are written from; false: the buffers are under way.
+  bool fill_segment();
+  void write_segment(SegmentBuffer& buffer);
 
   io_uring ring_{};
   int journal_ = -1;
@@ -44,6 +56,11 @@ class JournalWriter {
   std::uint64_t rounds_ = 0;
   bool syncing_ = false;
   bool busy_ = false;
+  bool durable_ = false;
+  std::array<SegmentBuffer, 4> buffers_;
+  std::size_t filling_ = 0;
+  std::size_t placed_batches_ = 0;  // of the round, in the segment's buffers
+  std::size_t placed_bytes_ = 0;    // of the batch after these
   std::size_t round_bytes_ = 0;
   std::vector<pyralog::Slice> batches_;
   std::vector<iovec> pieces_;

@@ -25,28 +25,40 @@ constexpr Duration kLeaderPause = std::chrono::milliseconds(50);
 Duration seconds(double count) { return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(count)); }
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
-/// Some servers name a new log's leaders a little before those know that they are.
-io::Task<Result<>> leaders_ready(ClusterClient& cluster, const client::LogInfo& log) {
-  const MonotonicTime deadline = io::Reactor::current().now() + kLeaderWaitMax;
+/// Some servers answer a creation before every request finds the log, and name leaders a little before those know that they are.
+bool comes_soon(const Error& error) { return is_retriable(error.code()) || error == ErrorCode::kNotFound; }
+
+io::Task<Result<>> leaders_ready(ClusterClient& cluster, const client::LogInfo& log, MonotonicTime deadline) {
   io::AbortSource never;
   for (;;) {
     Result<> outcome;
     for (const auto& offset : co_await client::list_offsets(cluster, log, protocol::kTimestampLatest)) {
       if (!offset.outcome.ok()) outcome = offset.outcome;
     }
-    const bool may_help = !outcome.ok() && is_retriable(outcome.error().code()) && io::Reactor::current().now() < deadline;
+    const bool may_help = !outcome.ok() && comes_soon(outcome.error()) && io::Reactor::current().now() < deadline;
     if (!may_help) co_return outcome;
     (void)co_await io::sleep_for(kLeaderPause, never);
   }
 }
 
-io::Task<Result<client::LogInfo>> find_log(ClusterClient& cluster, const LoadOptions& options) {
-  if (options.create) {
-    client::LogSpec spec{.name = options.log, .partitions = options.partitions.value_or(1), .settings = options.settings};
-    Result<> created = co_await client::create_log(cluster, std::move(spec));
-    if (!created.ok() && created.error() != ErrorCode::kAlreadyExists) co_return std::move(created).error();
+io::Task<Result<client::LogInfo>> created_log(ClusterClient& cluster, const LoadOptions& options, MonotonicTime deadline) {
+  client::LogSpec spec{.name = options.log, .partitions = options.partitions.value_or(1), .settings = options.settings};
+  Result<> created = co_await client::create_log(cluster, std::move(spec));
+  if (!created.ok() && created.error() != ErrorCode::kAlreadyExists) co_return std::move(created).error();
+  io::AbortSource never;
+  for (;;) {
+    auto log = co_await cluster.describe_log(options.log);
+    const bool may_help = !log.ok() && comes_soon(log.error()) && io::Reactor::current().now() < deadline;
+    if (!may_help) co_return log;
+    (void)co_await io::sleep_for(kLeaderPause, never);
   }
-  PYRALOG_CO_ASSIGN(client::LogInfo log, co_await cluster.describe_log(options.log));
+}
+
+io::Task<Result<client::LogInfo>> find_log(ClusterClient& cluster, const LoadOptions& options) {
+  const MonotonicTime deadline = io::Reactor::current().now() + kLeaderWaitMax;
+  auto found = options.create ? co_await created_log(cluster, options, deadline) : co_await cluster.describe_log(options.log);
+  if (!found.ok()) co_return std::move(found).error();
+  client::LogInfo log = std::move(*found);
   const auto wanted =
       static_cast<std::size_t>(options.partitions.value_or(static_cast<std::int32_t>(log.partitions.size())));
   if (log.partitions.size() < wanted) {
@@ -54,7 +66,7 @@ io::Task<Result<client::LogInfo>> find_log(ClusterClient& cluster, const LoadOpt
                     fmt::format("log {} has {} partitions, not {}", log.name, log.partitions.size(), wanted));
   }
   log.partitions.resize(wanted);
-  PYRALOG_CO_TRY(co_await leaders_ready(cluster, log));
+  PYRALOG_CO_TRY(co_await leaders_ready(cluster, log, deadline));
   co_return std::move(log);
 }
 
