@@ -28,10 +28,11 @@ record::CheckOptions check_options(const LogSettings& settings, WallTime now) {
 }
 
 std::int64_t segment_ms_of(const LogSettings& settings, Incarnation partition, Offset segment) noexcept {
-  const std::int64_t jitter_max = std::min(settings.segment_jitter_ms, settings.segment_ms);
-  if (jitter_max <= 0) return settings.segment_ms;
+  const std::int64_t segment_ms = settings.segment_ms_max();
+  const std::int64_t jitter_max = std::min(settings.segment_jitter_ms, segment_ms);
+  if (jitter_max <= 0) return segment_ms;
   Random mixed(partition.value ^ static_cast<std::uint64_t>(segment.value) << 24);
-  return settings.segment_ms - static_cast<std::int64_t>(mixed.below(static_cast<std::uint64_t>(jitter_max) + 1));
+  return segment_ms - static_cast<std::int64_t>(mixed.below(static_cast<std::uint64_t>(jitter_max) + 1));
 }
 
 CachedBounds cached_bounds(const LogSettings& settings) {

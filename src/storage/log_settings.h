@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -15,6 +16,7 @@ namespace pyralog::storage {
 /// takes effect with the next append, read or retention pass. -1 means no bound where that is said.
 struct LogSettings {
   static constexpr std::int64_t kUnbounded = -1;
+  static constexpr std::int64_t kForever = INT64_MAX;
   static constexpr std::int64_t kDayMs = 24 * 60 * 60 * 1000;
 
   std::uint64_t segment_bytes = 1u << 30;           ///< segment.bytes
@@ -24,6 +26,10 @@ struct LogSettings {
   std::int64_t retention_bytes = kUnbounded;        ///< retention.bytes; or kUnbounded
   bool deletes_old = true;                          ///< cleanup.policy names delete
   bool compacts = false;                            ///< cleanup.policy names compact: records need keys
+  std::int64_t compaction_lag_ms_min = 0;           ///< min.compaction.lag.ms
+  std::int64_t compaction_lag_ms_max = kForever;    ///< max.compaction.lag.ms; or kForever
+  double dirty_ratio_min = 0.5;                     ///< min.cleanable.dirty.ratio
+  std::int64_t delete_retention_ms = kDayMs;        ///< delete.retention.ms
   std::size_t batch_bytes_max = limits::kBatchBytesMaxDefault;  ///< max.message.bytes
   record::TimestampType timestamp_type = record::TimestampType::kCreateTime;  ///< message.timestamp.type
   std::int64_t timestamp_before_ms_max = INT64_MAX;  ///< message.timestamp.before.max.ms
@@ -35,6 +41,9 @@ struct LogSettings {
   std::uint64_t flush_messages = UINT64_MAX;        ///< flush.messages; of the cached class
   std::int64_t producer_expiry_ms = kDayMs;         ///< producer.id.expiration.ms
   SpaceUse space_use = SpaceUse::kLeavesSome;
+
+  /// How long a segment may grow in time; in a compacted log no longer than its records may stay as they are.
+  std::int64_t segment_ms_max() const noexcept { return compacts ? std::min(segment_ms, compaction_lag_ms_max) : segment_ms; }
 
   friend bool operator==(const LogSettings&, const LogSettings&) = default;
 };

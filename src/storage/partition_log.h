@@ -14,6 +14,7 @@
 #include "core/time.h"
 #include "io/sync.h"
 #include "io/task_scope.h"
+#include "storage/compaction.h"
 #include "storage/gate.h"
 #include "storage/log_read.h"
 #include "storage/log_settings.h"
@@ -103,6 +104,8 @@ class PartitionLog {
   /// One retention pass: deletes old segments, after rolling an active one that is older than segment.ms. Returns how many.
   /// `now`: from a ClockGuard.
   io::Task<Result<std::size_t>> retain(std::optional<WallTime> now);
+  /// What compaction could work on now, after rolling an active segment that is older than it may get. kAborted: ask again.
+  io::Task<Result<CompactionBacklog>> compaction_backlog(WallTime now);
   std::size_t expire_producers(WallTime now);
   /// Changed settings, a changed durability class included. The old ones count until then.
   io::Task<Result<>> apply_settings(std::shared_ptr<const LogSettings> settings);
@@ -113,6 +116,8 @@ class PartitionLog {
   std::size_t index_bytes_resident() const noexcept;
 
  private:
+  friend class LogCompaction;
+
   /// With more producers than the checkpoint stores itself: how much log may have to be read again after a restart.
   static constexpr std::uint64_t kSnapshotBytesApart = 64u << 20;
 
@@ -182,6 +187,7 @@ class PartitionLog {
   io::Task<Result<>> collect(Offset base, Range range, ReadResult& result);
   io::Task<Result<SegmentMark>> find_batch(Offset base, Offset offset);
   void remember_end(Offset offset, LogPosition at) noexcept;
+  void forget_moved_hints() noexcept;
 
   // partition_times.cc: reading by time
   io::Task<Result<std::optional<TimestampedOffset>>> search(WallTime timestamp, Offset limit);
@@ -199,6 +205,9 @@ class PartitionLog {
   io::Task<Result<>> cut(Offset end, LogPosition at);
   io::Task<Result<>> move_start(Offset start, Offset first_segment);
   io::Task<Result<std::size_t>> segments_due(std::optional<WallTime> now);
+
+  // partition_compaction.cc
+  io::Task<Result<WallTime>> first_written(Offset base, WallTime fallback, WallTime now);
 
   // partition_producers.cc: producer snapshots
   bool snapshot_due() const noexcept;
@@ -230,6 +239,7 @@ class PartitionLog {
   std::vector<Sealed> sealed_;  // those that were asked for, by base
   std::array<ReadHint, 4> hints_;
   std::size_t hint_next_ = 0;
+  std::uint64_t hints_replacements_ = 0;  // of the log, when the hints were right
 
   io::WaitList high_watermark_reached_;
   std::move_only_function<void()> on_advance_;

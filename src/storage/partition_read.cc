@@ -27,6 +27,7 @@ io::Task<Result<ReadResult>> PartitionLog::read_once(ReadOptions options) {
   ReadResult result{.pieces = {}, .bytes = 0, .end = options.offset};
   const Offset limit = limit_of(options.limit);
   const std::uint32_t cuts = cuts_;
+  const std::uint64_t replacements = files_.replacements();
   Offset base = segment_at(options.offset).base;
   while (options.offset < limit) {
     const Segment* segment = files_.find_segment(base);
@@ -34,7 +35,7 @@ io::Task<Result<ReadResult>> PartitionLog::read_once(ReadOptions options) {
     PYRALOG_CO_ASSIGN(const Range range, co_await find_range(*segment, options, limit));
     if (range.begin < range.end) {
       PYRALOG_CO_TRY(co_await collect(base, range, result));
-      if (cuts != cuts_) co_return ErrorCode::kAborted;
+      if (cuts != cuts_ || replacements != files_.replacements()) co_return ErrorCode::kAborted;
       result.end = range.end_offset;
       remember_end(range.end_offset, {base, range.end});
       co_return result;
@@ -47,13 +48,21 @@ io::Task<Result<ReadResult>> PartitionLog::read_once(ReadOptions options) {
   co_return result;
 }
 
+void PartitionLog::forget_moved_hints() noexcept {
+  if (hints_replacements_ == files_.replacements()) return;
+  hints_replacements_ = files_.replacements();
+  hints_ = {};
+}
+
 void PartitionLog::remember_end(Offset offset, LogPosition at) noexcept {
+  forget_moved_hints();
   hints_[hint_next_] = {offset, at};
   hint_next_ = (hint_next_ + 1) % hints_.size();
 }
 
 /// The batch with the record at `offset`, or the first one after it; the segment's end if there is none.
 io::Task<Result<SegmentMark>> PartitionLog::find_batch(Offset base, Offset offset) {
+  forget_moved_hints();
   for (const ReadHint& hint : hints_) {
     if (hint.offset == offset && hint.at.segment == base) co_return SegmentMark{offset, hint.at.position};
   }

@@ -37,6 +37,11 @@ enum class Bug : std::uint8_t {
   kCompactedNameNotSynced,
   kReplacedSegmentsGoFirst,
   kCompactionWithoutState,
+  // What compaction keeps: compaction_crash_test.cc.
+  kSupersededKept,
+  kOlderRecordWins,
+  kTombstoneGoesAtOnce,
+  kProducersForgotten,
   // Above the store; `sim_planted_bugs` has these too.
   kMetadataNotAwaited,
   kProducerIdsOverlap,
