@@ -128,6 +128,7 @@ class GroupSuite:
     def run(self):
         if self.kind == "mixed":
             self.suite.check("group/mixed/range", self.mixed)
+            self.suite.check("group/mixed/under_load", self.under_load)
             return
         if self.kind == COMMAND_LINE:
             self.suite.check("group/command_line/running_group", self.command_line)
@@ -308,6 +309,22 @@ class GroupSuite:
                 group.deliver(30)
             group.one_owner_at_a_time()
 
+
+    def under_load(self):
+        """Members come, leave and crash while records keep coming: none is lost, and no partition has two owners at a time."""
+        with self.group("range", partitions=len(MIXED)) as group, group.produced_meanwhile():
+            members = [group.join("confluent-kafka"), group.join("franz-go")]
+            group.settled(*members)
+            members += [group.join("aiokafka"), group.join("sarama")]
+            group.settled(*members)
+            members.pop(0).kill()
+            members.append(group.join("kafka-python"))
+            group.settled(*members)
+            members.pop(0).leave()
+            group.settled(*members, seconds_max=LEAVE_SECONDS_MAX)
+            group.stop_producing()
+            group.delivered(repeats_from=0)
+            group.one_owner_at_a_time()
 
     def cli(self, *arguments, status=0):
         """What `pyralog group` prints, as JSON where it does; its notes and errors where it is to fail."""

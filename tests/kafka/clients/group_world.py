@@ -3,6 +3,7 @@
 The judge (Group) produces, counts what each member says it received, and asks with confluent-kafka what the server knows.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -243,6 +244,32 @@ class Group:
             may_repeat = repeats_from is not None and int(value[1:]) >= repeats_from
             expect((partition, offset) not in seen or may_repeat, f"{partition} {offset} was received twice")
             seen.add((partition, offset))
+
+    @contextlib.contextmanager
+    def produced_meanwhile(self):
+        """Produces some records, and again, from now until stop_producing() or the end of the block."""
+        self.enough = threading.Event()
+        failures = []
+
+        def produce():
+            try:
+                while not self.enough.wait(0.05):
+                    self.produce(2 * self.partitions)
+            except CheckFailed as failure:
+                failures.append(failure)
+
+        self.producing = threading.Thread(target=produce)
+        self.producing.start()
+        try:
+            yield
+        finally:
+            self.stop_producing()
+        if failures:
+            raise failures[0]
+
+    def stop_producing(self):
+        self.enough.set()
+        self.producing.join()
 
     def committed_up_to(self, ends):
         found = {}
