@@ -23,6 +23,11 @@ class Values {
     PYRALOG_ASSERT(value.has_value(), "topic_value checks the form");
     return *value;
   }
+  double number(std::string_view name) const {
+    const auto value = parse_double(text(name));
+    PYRALOG_ASSERT(value.has_value(), "topic_value checks the form");
+    return *value;
+  }
   LogSettings::Milliseconds milliseconds(std::string_view name) const {
     return LogSettings::Milliseconds(integer(name));
   }
@@ -38,6 +43,11 @@ LogSettings LogSettings::resolve(const Settings& overrides, const NodeLayers& la
   const Values values(overrides, layers);
   LogSettings settings;
   settings.retention_deletes = list_contains(values.text("cleanup.policy"), "delete");
+  settings.compacts = list_contains(values.text("cleanup.policy"), "compact");
+  settings.compaction_lag_min = values.milliseconds("min.compaction.lag.ms");
+  settings.compaction_lag_max = values.milliseconds("max.compaction.lag.ms");
+  settings.dirty_ratio_min = values.number("min.cleanable.dirty.ratio");
+  settings.delete_retention = values.milliseconds("delete.retention.ms");
   if (const auto retention = values.milliseconds("retention.ms"); retention.count() >= 0)
     settings.retention = retention;
   if (const auto bytes = values.integer("retention.bytes"); bytes >= 0) {

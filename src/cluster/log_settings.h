@@ -20,6 +20,11 @@ struct LogSettings {
   bool retention_deletes = true;                 ///< cleanup.policy has `delete`
   std::optional<Milliseconds> retention;         ///< none: no limit by time
   std::optional<std::uint64_t> retention_bytes;  ///< none: no limit by size
+  bool compacts = false;                         ///< cleanup.policy has `compact`
+  Milliseconds compaction_lag_min{};
+  Milliseconds compaction_lag_max{};             ///< max(): no bound
+  double dirty_ratio_min = 0;                    ///< min.cleanable.dirty.ratio
+  Milliseconds delete_retention{};
   std::uint64_t segment_bytes = 0;
   Milliseconds segment_age{};
   Milliseconds segment_jitter{};

@@ -14,7 +14,6 @@ using enum PropertySupport;
 
 constexpr double kInt32Max = 2147483647;
 constexpr std::string_view kForever = "9223372036854775807";
-constexpr std::string_view kNoCompaction = "Compaction does not exist yet, so it has no effect.";
 constexpr std::string_view kNoTiering = "Tiered storage does not exist yet.";
 constexpr std::string_view kNoThrottle = "Throttled replication does not exist yet.";
 constexpr std::string_view kNoRecompression = "Batches stay as the producer compressed them.";
@@ -26,10 +25,9 @@ constexpr Property kTopic[] = {
      .documentation = "What a produce request with acks=all waits for: `quorum`, the write quorum and at least "
                       "min.insync.replicas copies; `isr`, in addition every replica that is in sync."},
     {.name = "cleanup.policy", .type = kList, .default_value = "delete", .choices = "compact,delete",
-     .refused = "compact", .node_name = "log.cleanup.policy",
-     .documentation = "What happens to old segments. `delete`: they go once retention.ms or retention.bytes says so. An "
-                      "empty list: they stay for ever.",
-     .reason = "Compaction does not exist yet; use `delete`."},
+     .node_name = "log.cleanup.policy",
+     .documentation = "What happens to old segments. `delete`: they go once retention.ms or retention.bytes says so. "
+                      "`compact`: of each key, the last record stays; records need keys. An empty list: they stay for ever."},
     {.name = "compression.gzip.level", .type = kInt, .support = kAccepted, .default_value = "-1", .min = -1, .max = 9,
      .node_name = "compression.gzip.level", .documentation = "Compression level for compression.type=gzip.",
      .reason = kNoRecompression},
@@ -42,10 +40,10 @@ constexpr Property kTopic[] = {
     {.name = "compression.zstd.level", .type = kInt, .support = kAccepted, .default_value = "3", .min = -131072, .max = 22,
      .node_name = "compression.zstd.level", .documentation = "Compression level for compression.type=zstd.",
      .reason = kNoRecompression},
-    {.name = "delete.retention.ms", .type = kLong, .support = kAccepted, .default_value = "86400000", .min = 0,
+    {.name = "delete.retention.ms", .type = kLong, .default_value = "86400000", .min = 0,
      .node_name = "log.cleaner.delete.retention.ms",
-     .documentation = "How long a compacted log keeps the markers of deleted keys, in milliseconds.",
-     .reason = kNoCompaction},
+     .documentation = "How long a compacted log keeps the markers of deleted keys, in milliseconds, counted from the first "
+                      "compaction that met them. Readers who take longer may miss a deletion."},
     {.name = "file.delete.delay.ms", .type = kLong, .support = kAccepted, .default_value = "60000", .min = 0,
      .node_name = "log.segment.delete.delay.ms",
      .documentation = "How long a file stays after its segment was deleted, in milliseconds.",
@@ -74,9 +72,10 @@ constexpr Property kTopic[] = {
      .node_name = "log.local.retention.ms",
      .documentation = "How long records stay on local disks in tiered storage, in milliseconds; -2: retention.ms.",
      .reason = kNoTiering},
-    {.name = "max.compaction.lag.ms", .type = kLong, .support = kAccepted, .default_value = kForever, .min = 1,
+    {.name = "max.compaction.lag.ms", .type = kLong, .default_value = kForever, .min = 1,
      .node_name = "log.cleaner.max.compaction.lag.ms",
-     .documentation = "The longest time until a record is compacted, in milliseconds.", .reason = kNoCompaction},
+     .documentation = "The longest time until a record is compacted, in milliseconds. Segments of a compacted log are "
+                      "completed at least that often."},
     {.name = "max.message.bytes", .type = kInt, .default_value = "1048588", .min = 0, .max = limits::kBatchBytesMax,
      .node_name = "message.max.bytes",
      .documentation = "The largest batch that producers may send, in bytes, as compressed."},
@@ -91,12 +90,12 @@ constexpr Property kTopic[] = {
     {.name = "message.timestamp.type", .type = kString, .default_value = "CreateTime",
      .choices = "CreateTime,LogAppendTime", .node_name = "log.message.timestamp.type",
      .documentation = "Whose clock gives records their timestamp: the producer's or the server's."},
-    {.name = "min.cleanable.dirty.ratio", .type = kDouble, .support = kAccepted, .default_value = "0.5", .min = 0, .max = 1,
+    {.name = "min.cleanable.dirty.ratio", .type = kDouble, .default_value = "0.5", .min = 0, .max = 1,
      .node_name = "log.cleaner.min.cleanable.ratio",
-     .documentation = "The share of uncompacted bytes from which a log is compacted.", .reason = kNoCompaction},
-    {.name = "min.compaction.lag.ms", .type = kLong, .support = kAccepted, .default_value = "0", .min = 0,
+     .documentation = "A log is compacted when more than this share of its completed segments has not been yet."},
+    {.name = "min.compaction.lag.ms", .type = kLong, .default_value = "0", .min = 0,
      .node_name = "log.cleaner.min.compaction.lag.ms",
-     .documentation = "The shortest time until a record is compacted, in milliseconds.", .reason = kNoCompaction},
+     .documentation = "The shortest time until a record is compacted, in milliseconds."},
     {.name = "min.insync.replicas", .type = kInt, .default_value = "1", .min = 1, .max = kInt32Max,
      .node_name = "min.insync.replicas",
      .documentation = "With acks=all: the fewest copies in sync for a write to be accepted, and the fewest that must have "

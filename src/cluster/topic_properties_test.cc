@@ -140,13 +140,29 @@ TEST(TopicProperties, ChecksForms) {
 }
 
 TEST(TopicProperties, RefusesWhatDoesNotExistAndSaysWhy) {
-  EXPECT_EQ(check("cleanup.policy", "compact").error().detail(),
-            "cleanup.policy=compact is not supported: Compaction does not exist yet; use `delete`.");
-  EXPECT_FALSE(check("cleanup.policy", "compact,delete").ok());
   EXPECT_EQ(check("remote.storage.enable", "true").error().detail(),
             "remote.storage.enable=true is not supported: Tiered storage does not exist yet.");
   EXPECT_FALSE(check("unclean.leader.election.enable", "true").ok());
   EXPECT_FALSE(check("leader.replication.throttled.replicas", "*").ok());
+}
+
+TEST(TopicProperties, ResolveWhatCompactionGoesBy) {
+  EXPECT_TRUE(check("cleanup.policy", "compact").ok());
+  EXPECT_TRUE(check("cleanup.policy", "compact,delete").ok());
+  const LogSettings defaults = LogSettings::resolve({}, {});
+  EXPECT_FALSE(defaults.compacts);
+  const Settings overrides = settings({{"cleanup.policy", "compact"},
+                                       {"min.compaction.lag.ms", "7"},
+                                       {"max.compaction.lag.ms", "9"},
+                                       {"min.cleanable.dirty.ratio", "0.25"},
+                                       {"delete.retention.ms", "11"}});
+  const LogSettings resolved = LogSettings::resolve(overrides, {});
+  EXPECT_TRUE(resolved.compacts);
+  EXPECT_FALSE(resolved.retention_deletes);
+  EXPECT_EQ(resolved.compaction_lag_min.count(), 7);
+  EXPECT_EQ(resolved.compaction_lag_max.count(), 9);
+  EXPECT_EQ(resolved.dirty_ratio_min, 0.25);
+  EXPECT_EQ(resolved.delete_retention.count(), 11);
 }
 
 TEST(TopicProperties, SuggestsTheNearestName) {

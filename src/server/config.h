@@ -52,6 +52,9 @@ struct NodeConfig {
   std::uint64_t free_bytes_min = 0;
   std::uint64_t open_files_max = 0;
   std::chrono::milliseconds retention_check_interval{};
+  std::chrono::milliseconds compaction_interval{};
+  std::uint64_t compaction_memory_bytes_max = 0;       ///< of all shards
+  std::uint64_t compaction_bytes_per_second_max = 0;   ///< of all shards; 0: no bound
   std::chrono::milliseconds producer_expiry{};
 
   std::int32_t replication_default = 0;

@@ -212,7 +212,7 @@ retention = { bytes = 5 }
 TEST(Config, RefusesDeclaredLogsThatCannotBe) {
   EXPECT_NE(failure("[log.'a b']"), "(accepted)");
   EXPECT_NE(failure("[log.a]\npartitions = 0"), "(accepted)");
-  EXPECT_NE(failure("[log.a]\ncleanup.policy = 'compact'"), "(accepted)");
+  EXPECT_NE(failure("[log.a]\ncleanup.policy = 'compacted'"), "(accepted)");
   EXPECT_NE(failure("[log.a]\nwrite.quorum = 2"), "(accepted)");
   EXPECT_NE(failure("[log.'a.b']\n[log.a_b]"), "(accepted)");
   EXPECT_NE(failure("[log.a]\nmin.compaction.lag.ms = 5\nmax.compaction.lag.ms = 4"), "(accepted)");

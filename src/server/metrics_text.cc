@@ -167,6 +167,26 @@ void write_storage(MetricsWriter& out) {
                 [](const ShardSnapshot& s) { return s.logs.segments_deleted; });
 }
 
+void write_compaction(MetricsWriter& out) {
+  const auto add = [&](std::string_view name, std::string_view type, std::string_view help, auto field) {
+    out.per_shard(name, type, help, [field](const ShardSnapshot& s) { return s.server.*field; });
+  };
+  using Shard = ShardMetrics;
+  add("pyralog_compactions_total", "counter", "Compactions that were completed.", &Shard::compactions);
+  add("pyralog_compactions_failed_total", "counter", "Compactions that failed; the log says why.", &Shard::compactions_failed);
+  add("pyralog_compaction_read_bytes_total", "counter", "Bytes read by compaction.", &Shard::compaction_bytes_read);
+  add("pyralog_compaction_written_bytes_total", "counter", "Bytes written by compaction.", &Shard::compaction_bytes_written);
+  add("pyralog_compaction_removed_records_total", "counter", "Records removed by compaction.",
+      &Shard::compaction_records_removed);
+  add("pyralog_compaction_backlog_bytes", "gauge", "Bytes of completed segments that were not compacted yet.",
+      &Shard::compaction_backlog_bytes);
+  add("pyralog_compaction_partitions_waiting", "gauge", "Partitions that are due for compaction.",
+      &Shard::compaction_logs_waiting);
+  add("pyralog_compaction_dirty_ratio_max", "gauge", "The largest share of a partition that was not compacted yet.",
+      &Shard::compaction_dirty_ratio_max);
+  add("pyralog_compaction_last_seconds", "gauge", "What the newest compaction took.", &Shard::compaction_seconds_last);
+}
+
 void write_io(MetricsWriter& out) {
   const auto add = [&](std::string_view name, std::string_view help, auto read) {
     out.per_shard(name, "counter", help, read);
@@ -231,6 +251,7 @@ io::Task<std::string> metrics_text(Node& node) {
   write_requests(out, shards);
   write_server(out);
   write_storage(out);
+  write_compaction(out);
   write_io(out);
   const auto& image = node.controller().image();
   out.single("pyralog_logs", "gauge", "Logs.", image->log_count());

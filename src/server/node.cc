@@ -82,6 +82,9 @@ io::Task<Result<>> Node::open_data_directory() {
   info_.metrics_series_max = config_.metrics_series_max;
   info_.listeners.resize(config_.kafka_listeners.size());
   const auto share = [shards](std::uint64_t whole) { return (whole + shards - 1) / shards; };
+  info_.compaction_interval = config_.compaction_interval;
+  info_.compaction_memory_bytes_max = share(config_.compaction_memory_bytes_max);
+  info_.compaction_bytes_per_second_max = share(config_.compaction_bytes_per_second_max);
   info_.limits = {
       .frame_bytes_max = config_.request_bytes_max,
       .requests_pipelined_max = config_.pipelined_requests_max,

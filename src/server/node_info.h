@@ -45,6 +45,9 @@ struct NodeInfo {
   std::int32_t partitions_default = 1;
   std::int32_t replication_default = 1;
   Duration retention_check_interval = std::chrono::minutes(5);
+  Duration compaction_interval = std::chrono::seconds(15);
+  std::uint64_t compaction_memory_bytes_max = 128u << 20;     ///< of a shard
+  std::uint64_t compaction_bytes_per_second_max = 0;          ///< of a shard; 0: no bound
   Duration producer_expiry = std::chrono::hours(24);
   std::size_t metrics_series_max = 10'000;
   RequestLimits limits;

@@ -81,6 +81,7 @@ void Shard::start_serving() {
   memory_timer_.emplace(reactor_, [this] { relieve_memory(); });
   for (auto& acceptor : acceptors_) scope_.spawn(accept_loop(*acceptor));
   scope_.spawn(housekeeping_loop());
+  scope_.spawn(compaction_loop());
 }
 
 io::Task<> Shard::accept_loop(Acceptor& acceptor) {

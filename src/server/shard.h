@@ -127,6 +127,11 @@ class Shard {
   io::Task<Result<>> create_missing(cluster::LogPtr log);
   io::Task<> create_partition(storage::PartitionSpec spec, cluster::LogPtr log, PartitionIndex index, Result<>& outcome);
   io::Task<> retain_all();
+  // shard_compaction.cc
+  struct DueLog;
+  io::Task<> compaction_loop();
+  io::Task<std::vector<DueLog>> find_due_logs(WallTime now);
+  io::Task<> compact(DueLog due, WallTime now);
   io::Task<> remove_partition(Incarnation incarnation);
   io::Task<Result<>> refresh_settings(cluster::LogPtr log);
   void lead_all();
@@ -148,6 +153,7 @@ class Shard {
   std::optional<io::Timer> memory_timer_;  ///< armed while a large frame waits
   record::Decompressor decompressor_;
   storage::ClockGuard clock_guard_;
+  std::unordered_map<Incarnation, MonotonicTime> compaction_failed_;  ///< until when such a log is left alone
   bool leads_ = false;  ///< this start has its epoch; before, the image has that of the start before
   io::AbortSource store_failed_;
   ShardMetrics metrics_;

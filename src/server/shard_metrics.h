@@ -30,6 +30,13 @@ struct ShardMetrics {
   std::uint64_t requests_in_flight = 0;
   std::uint64_t frames_malformed = 0;
   std::uint64_t frames_given_up = 0;  ///< arrived too slowly while others waited for memory
+  std::uint64_t compactions = 0, compactions_failed = 0;
+  std::uint64_t compaction_bytes_read = 0, compaction_bytes_written = 0;
+  std::uint64_t compaction_records_removed = 0;
+  std::uint64_t compaction_backlog_bytes = 0;   ///< gauge: of completed segments that were not compacted yet
+  std::uint64_t compaction_logs_waiting = 0;    ///< gauge: partitions that are due
+  double compaction_dirty_ratio_max = 0;        ///< gauge: of the partition with most to do
+  double compaction_seconds_last = 0;           ///< gauge: what the newest one took
   std::uint64_t budget_waits = 0;  ///< frames that waited for the request memory budget
 };
 

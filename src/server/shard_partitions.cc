@@ -25,6 +25,11 @@ storage::LogSettings storage_settings(const cluster::LogSettings& from, Duration
   to.retention_bytes = from.retention_bytes.has_value() ? static_cast<std::int64_t>(*from.retention_bytes)
                                                         : storage::LogSettings::kUnbounded;
   to.deletes_old = from.retention_deletes;
+  to.compacts = from.compacts;
+  to.compaction_lag_ms_min = from.compaction_lag_min.count();
+  to.compaction_lag_ms_max = from.compaction_lag_max.count();
+  to.dirty_ratio_min = from.dirty_ratio_min;
+  to.delete_retention_ms = from.delete_retention.count();
   to.batch_bytes_max = from.batch_bytes_max;
   to.timestamp_type = from.timestamp_type == cluster::TimestampType::kLogAppendTime ? record::TimestampType::kLogAppendTime
                                                                                     : record::TimestampType::kCreateTime;
@@ -170,6 +175,7 @@ io::Task<> Shard::remove_partition(Incarnation incarnation) {
   while (partition.users > 0) co_await partition.unused.wait();
   co_await partition.data->close();
   const std::string directory = partition.data->files().directory();
+  compaction_failed_.erase(incarnation);
   partitions_.erase(incarnation);
   if (auto removed = co_await store_->remove(incarnation); !removed.ok()) {
     // The log is gone from the metadata; the next start removes what is left.
@@ -182,6 +188,7 @@ io::Task<Result<>> Shard::refresh_settings(cluster::LogPtr log) {
     Partition* partition = find(metadata.incarnation);
     if (partition == nullptr || partition->removed) continue;
     partition->rules = rules_of(*log);
+    compaction_failed_.erase(metadata.incarnation);  // perhaps they were what was wrong
     PYRALOG_CO_TRY(co_await partition->data->apply_settings(partition->rules->storage));
   }
   co_return Result<>();

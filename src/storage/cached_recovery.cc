@@ -73,9 +73,9 @@ io::Task<Result<>> CachedRecovery::run(PartitionFiles& partition, CachedMark mar
   for (; next != known.end() && next->base < mark.scan_from.segment; ++next) {
     const auto size = sizes.find(next->name());
     if (next->end > 0 && (size == sizes.end() || size->second < next->end)) {
-      co_return Error(ErrorCode::kCorrupt, fmt::format("{} is missing or too short: {} bytes of it are needed",
-                                                       file_path(directory(partition), next->base, FileKind::kLog, next->edition),
-                                                       next->end));
+      const std::string path = file_path(directory(partition), next->base, FileKind::kLog, next->edition);
+      co_return Error(ErrorCode::kCorrupt,
+                      fmt::format("{} is missing or too short: {} bytes of it are needed", path, next->end));
     }
     found.push_back(*next);
   }

@@ -99,8 +99,8 @@ inline Model read_model(ShardStore& store, const io::VirtualDisk& disk) {
       if (segment.end == 0) continue;
       Bytes& bytes = into.segments[segment.base];
       partition->locate(segment.base, 0, UINT64_MAX, parts);
-      const std::string path =
-          file_path(store.options().data_directory + "/" + partition->directory(), segment.base, FileKind::kLog, segment.edition);
+      const std::string directory = store.options().data_directory + "/" + partition->directory();
+      const std::string path = file_path(directory, segment.base, FileKind::kLog, segment.edition);
       const Bytes file = disk.has(path) ? disk.contents(path) : Bytes();
       for (const StoredPart& part : parts) {
         const ByteView from = part.slice.empty() ? ByteView(file) : part.slice.view();

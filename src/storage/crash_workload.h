@@ -3,10 +3,10 @@
 #include <string>
 
 #include "io/sync.h"
-#include "io/task_scope.h"
 #include "record/batch_view.h"
-#include "storage/compacted_segment.h"
+#include "storage/crash_compaction.h"
 #include "storage/crash_faults.h"
+#include "storage/crash_recorder.h"
 #include "storage/crash_model.h"
 #include "storage/shard_store.h"
 
@@ -147,35 +147,6 @@ class Workload {
     if (round.ok()) history_.push(*round, *round, std::move(model));
   }
 
-  /// Runs `task` in the background and records `model` as soon as `done` says that the store has taken the operation; the
-  /// rounds it may lie in are found by states put before and after.
-  template <class Done>
-  io::Task<> record_change(ShardStore& store, io::Task<> task, Model model, Done done) {
-    io::TaskScope scope;
-    scope.spawn(std::move(task));
-    RoundSequence low = history_.newest_round();
-    while (!done() && scope.running() > 0 && !store.failure().has_value()) {
-      low = std::max(low, store.synced());
-      co_await io::Reactor::current().yield();
-    }
-    if (done()) {
-      const StateKey marker{Incarnation(1), 0};
-      const Bytes value(8, static_cast<std::byte>(random_.next()));
-      const auto round = store.put_state(marker, Slice::copy_of(value));
-      if (round.ok()) {
-        history_.push(low, *round, model);
-        model.states[marker] = value;
-        history_.push(*round, *round, std::move(model));
-      }
-    }
-    co_await scope.close();
-  }
-
-  template <class T>
-  static io::Task<> ignore(io::Task<T> task) {
-    (void)co_await std::move(task);
-  }
-
   io::Task<> create(ShardStore& store) {
     const Incarnation incarnation(next_incarnation_++);
     PartitionSpec spec;
@@ -185,7 +156,7 @@ class Workload {
     Model model = history_.newest();
     model.partitions[incarnation] = ModelPartition{.start = spec.start, .end = spec.start, .segments = {}};
     io::Task<> task = ignore(store.create(std::move(spec)));
-    co_await record_change(store, std::move(task), std::move(model), [&] { return store.find(incarnation) != nullptr; });
+    co_await recorder_.record(store, std::move(task), std::move(model), [&] { return store.find(incarnation) != nullptr; });
   }
 
   io::Task<> remove(ShardStore& store, PartitionFiles& partition) {
@@ -193,52 +164,23 @@ class Workload {
     Model model = history_.newest();
     model.partitions.erase(incarnation);
     io::Task<> task = ignore(store.remove(incarnation));
-    co_await record_change(store, std::move(task), std::move(model), [&] { return store.find(incarnation) == nullptr; });
+    co_await recorder_.record(store, std::move(task), std::move(model), [&] { return store.find(incarnation) == nullptr; });
   }
 
   /// Writes a run of sealed segments anew, without some of their batches, and puts the result in their place.
   io::Task<> compact(ShardStore& store, PartitionFiles& partition) {
-    const std::size_t sealed_count = partition.segments().size() - 1;
-    if (sealed_count == 0) co_return;
-    const std::size_t first = random_.below(sealed_count);
-    const std::size_t count = random_.between(1, sealed_count - first);
-    const std::vector<Segment> sources(partition.segments().begin() + static_cast<std::ptrdiff_t>(first),
-                                       partition.segments().begin() + static_cast<std::ptrdiff_t>(first + count));
-    const Offset end = partition.segments()[first + count].base;
+    if (partition.segments().size() < 2) co_return;
+    Recompaction work(random_, partition);
     Model model = history_.newest();
-    ModelPartition& into = model.partitions[partition.incarnation()];
-    Bytes kept;
-    for (const Segment& source : sources) {
-      const auto found = into.segments.find(source.base);
-      if (found == into.segments.end()) continue;
-      keep_some(found->second, kept);
-      into.segments.erase(found);
-    }
-    if (!kept.empty()) into.segments[sources.front().base] = kept;
-    CompactedSegment output(store, partition, {sources.front().base, sources.front().edition + 1});
-    auto written = co_await write_all(output, kept);
-    if (!written.ok()) co_return co_await output.discard();
-    std::vector<Segment> replacements{*written};
-    if (kept.empty() && first > 0) replacements.clear();
+    const Bytes kept = work.choose(model.partitions[partition.incarnation()].segments);
+    CompactedSegment output(store, partition, work.name());
+    auto replacements = co_await work.write(output, kept);
+    if (!replacements.ok()) co_return co_await output.discard();
     const std::uint64_t before = partition.replacements();
-    io::Task<> task = ignore(store.replace_segments(partition, sources.front().base, end, std::move(replacements)));
-    co_await record_change(store, std::move(task), std::move(model), [&] { return partition.replacements() > before; });
+    io::Task<> task = ignore(store.replace_segments(partition, work.name().base, work.end(), *std::move(replacements)));
+    co_await recorder_.record(store, std::move(task), std::move(model), [&] { return partition.replacements() > before; });
     if (partition.replacements() == before) co_return co_await output.discard();
-    compacted += count;
-  }
-  void keep_some(const Bytes& segment, Bytes& kept) {
-    const std::uint64_t share = random_.below(3);
-    for (std::size_t at = 0; at < segment.size();) {
-      const std::size_t bytes = record::BatchHeader::parse(ByteView(segment).subspan(at)).value().batch_bytes();
-      const auto begin = segment.begin() + static_cast<std::ptrdiff_t>(at);
-      if (random_.chance(share, 2)) kept.insert(kept.end(), begin, begin + static_cast<std::ptrdiff_t>(bytes));
-      at += bytes;
-    }
-  }
-  static io::Task<Result<Segment>> write_all(CompactedSegment& output, ByteView bytes) {
-    PYRALOG_CO_TRY(co_await output.begin());
-    PYRALOG_CO_TRY(co_await output.append(bytes));
-    co_return co_await output.finish();
+    compacted += work.count();
   }
 
   /// Cuts at the start of a random batch that is in no compacted segment.
@@ -262,7 +204,7 @@ class Workload {
     into.segments.erase(position == 0 ? segment : std::next(segment), into.segments.end());
     into.end = end;
     io::Task<> task = ignore(store.truncate(partition, end, at));
-    co_await record_change(store, std::move(task), std::move(model), [&] { return partition.log_end() == end; });
+    co_await recorder_.record(store, std::move(task), std::move(model), [&] { return partition.log_end() == end; });
   }
 
   io::Task<> set_start(ShardStore& store, PartitionFiles& partition) {
@@ -280,11 +222,12 @@ class Workload {
     into.start = start;
     into.end = std::max(into.end, start);
     io::Task<> task = ignore(store.set_start(partition, start, first_kept));
-    co_await record_change(store, std::move(task), std::move(model), [&] { return partition.start() == start; });
+    co_await recorder_.record(store, std::move(task), std::move(model), [&] { return partition.start() == start; });
   }
 
   Random& random_;
   History& history_;
+  Recorder recorder_{random_, history_};
   io::VirtualDisk& disk_;
   Emphasis emphasis_;
   Forger forger_;

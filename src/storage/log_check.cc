@@ -1,6 +1,7 @@
 #include "storage/log_check.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -12,7 +13,7 @@
 namespace pyralog::storage {
 namespace {
 
-std::string name_of(FileName name) { return file_path("", name.offset, name.kind).substr(1); }
+std::string name_of(FileName name) { return file_path("", name.offset, name.kind, name.edition).substr(1); }
 
 void add(LogReport& report, std::vector<LogFinding>& to, FileName file, std::uint64_t position, std::string text) {
   if (to.size() >= LogReport::kFindingsMax) {
@@ -63,7 +64,8 @@ class IndexCheck {
   void finish(const WalkedSegment& walked) {
     if (next_ < entries_.size()) problem("entries for offsets beyond the segment's last batch");
     if (!header_.has_value()) return;
-    if (header_->summary.end != walked.end || header_->summary.end_position != walked.position) {
+    const bool is_end = name_.edition > 0 ? header_->summary.end >= walked.end : header_->summary.end == walked.end;
+    if (!is_end || header_->summary.end_position != walked.position) {
       note("sealed for another end; will be rebuilt");
     }
   }
@@ -91,24 +93,23 @@ class LogChecker {
 
   io::Task<Result<LogReport>> run() {
     PYRALOG_CO_ASSIGN(names_, co_await list_partition(directory_));
-    std::vector<Offset> bases;
-    for (const FileName& name : names_) {
-      if (name.kind == FileKind::kLog) bases.push_back(name.offset);
-    }
-    if (!bases.empty()) report_.start = report_.end = bases.front();
-    for (std::size_t i = 0; i < bases.size(); ++i) {
-      const bool is_last = i + 1 == bases.size();
-      PYRALOG_CO_TRY(co_await check_segment(bases[i], is_last ? std::nullopt : std::optional(bases[i + 1])));
+    std::vector<FileName> segments;
+    std::ranges::copy_if(names_, std::back_inserter(segments), [](const FileName& at) { return at.kind == FileKind::kLog; });
+    if (!segments.empty()) report_.start = report_.end = segments.front().offset;
+    for (std::size_t i = 0; i < segments.size(); ++i) {
+      const bool is_last = i + 1 == segments.size();
+      PYRALOG_CO_TRY(co_await check_segment(segments[i], is_last ? std::nullopt : std::optional(segments[i + 1].offset)));
     }
     if (bounds_.has_value() && report_.end != bounds_->end) {
-      const FileName last{bases.empty() ? Offset() : bases.back(), FileKind::kLog};
+      const FileName last = segments.empty() ? FileName{Offset(), FileKind::kLog} : segments.back();
       add(report_, report_.problems, last, 0,
           fmt::format("the log ends at offset {}, not at {}", report_.end.value, bounds_->end.value));
     }
     for (const FileName& name : names_) {
       if (name.kind == FileKind::kSnapshot) PYRALOG_CO_TRY(co_await check_snapshot(name));
       const bool is_index = name.kind == FileKind::kIndex || name.kind == FileKind::kTimeIndex;
-      if (is_index && !has({name.offset, FileKind::kLog})) add(report_, report_.notes, name, 0, "belongs to no segment");
+      const bool has_segment = has({name.offset, FileKind::kLog, name.edition});
+      if (is_index && !has_segment) add(report_, report_.notes, name, 0, "belongs to no segment");
     }
     co_return std::move(report_);
   }
@@ -116,13 +117,14 @@ class LogChecker {
  private:
   bool has(FileName name) const { return std::ranges::find(names_, name) != names_.end(); }
 
-  io::Task<Result<>> check_segment(Offset base, std::optional<Offset> next_base) {
-    const FileName name{base, FileKind::kLog};
+  io::Task<Result<>> check_segment(FileName name, std::optional<Offset> next_base) {
+    const Offset base = name.offset;
+    const FileName sparse_name{base, FileKind::kIndex, name.edition}, times_name{base, FileKind::kTimeIndex, name.edition};
     ++report_.segments;
-    IndexCheck<SparseEntry> sparse({base, FileKind::kIndex}, report_);
-    IndexCheck<TimeEntry> times({base, FileKind::kTimeIndex}, report_);
-    if (has({base, FileKind::kIndex})) PYRALOG_CO_TRY(co_await sparse.load(directory_));
-    if (has({base, FileKind::kTimeIndex})) PYRALOG_CO_TRY(co_await times.load(directory_));
+    IndexCheck<SparseEntry> sparse(sparse_name, report_);
+    IndexCheck<TimeEntry> times(times_name, report_);
+    if (has(sparse_name)) PYRALOG_CO_TRY(co_await sparse.load(directory_));
+    if (has(times_name)) PYRALOG_CO_TRY(co_await times.load(directory_));
     PYRALOG_CO_ASSIGN(SharedFile file, co_await open_for_reading(directory_, name));
 
     Offset expected = base;
@@ -143,7 +145,7 @@ class LogChecker {
     };
     PYRALOG_CO_ASSIGN(const WalkedSegment walked, co_await walk_segment(std::move(file), base, epoch_, std::move(visitor)));
     epoch_ = walked.epoch;
-    report_.end = walked.end;
+    report_.end = name.edition > 0 && next_base.has_value() ? *next_base : walked.end;
     report_.bytes += walked.position;
     if (judge_end(name, walked, next_base, end)) {
       sparse.finish(walked);
@@ -155,7 +157,8 @@ class LogChecker {
   void check_batch(const record::BatchView& batch, std::uint64_t position, FileName name, Offset expected) {
     ++report_.batches;
     report_.records += static_cast<std::uint64_t>(batch.records_count());
-    if (batch.base_offset() != expected) {
+    const bool leaves_gaps = name.edition > 0;
+    if (leaves_gaps ? batch.base_offset() < expected : batch.base_offset() != expected) {
       add(report_, report_.problems, name, position,
           fmt::format("offset {} follows, {} was expected", batch.base_offset().value, expected.value));
     }
@@ -171,7 +174,8 @@ class LogChecker {
   bool judge_end(FileName name, const WalkedSegment& walked, std::optional<Offset> next_base,
                  std::optional<std::uint64_t> end) {
     if (next_base.has_value()) {
-      if (walked.end == *next_base) return true;
+      const bool is_compacted = name.edition > 0 && walked.why == WalkEnd::kEndOfFile;
+      if (walked.end == *next_base || (is_compacted && walked.end < *next_base)) return true;
       add(report_, report_.problems, name, walked.position,
           fmt::format("{} at offset {}, although the next segment begins at {}", walk_end_text(walked.why),
                       walked.end.value, next_base->value));

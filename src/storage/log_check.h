@@ -38,7 +38,8 @@ struct LogReport {
 };
 
 /// Checks a partition's directory while nobody writes there: every batch (checksum, structure, each record; offsets without
-/// gaps, epochs that do not fall), every index entry against the batches, every producer snapshot. Changes nothing.
+/// gaps but where compaction made them, epochs that do not fall), every index entry against the batches, every producer
+/// snapshot. Changes nothing.
 /// kNotFound: no such directory.
 io::Task<Result<LogReport>> check_log(std::string directory, std::optional<LogBounds> bounds);
 

@@ -30,6 +30,10 @@ LogCompaction::LogCompaction(PartitionLog& log, Options options, io::AbortSource
 io::Task<Result<>> LogCompaction::run(WallTime now) {
   PYRALOG_CO_TRY(co_await log_.prepare());
   PYRALOG_CO_ASSIGN(const CompactionBacklog backlog, co_await log_.compaction_backlog(now));
+  // What supersedes a record must be there after a crash as surely as what takes its place.
+  if (log_.files_.durability() == DurabilityClass::kCached) {
+    PYRALOG_CO_TRY(co_await log_.shard_.store.sync_cached(log_.files_));
+  }
   report_.bytes_before = log_.bytes();
   report_.segments_before = log_.files_.segments().size();
   Result<> done;

@@ -37,6 +37,7 @@ std::string batch_line(const record::BatchView& batch, std::uint64_t position) {
   }
   if (batch.is_transactional()) line += " transactional";
   if (batch.is_control()) line += " control";
+  if (batch.has_delete_horizon()) line += fmt::format(" deletions kept until {}", batch.base_timestamp().ms);
   return line;
 }
 
@@ -62,14 +63,15 @@ class LogDumper {
       const Offset end = has_next ? names[i + 1].offset : Offset(INT64_MAX);
       if (end <= options_.begin || names[i].offset >= options_.end) continue;
       PYRALOG_CO_ASSIGN(SharedFile file, co_await open_for_reading(directory, names[i]));
-      PYRALOG_CO_TRY(co_await dump_segment(std::move(file), names[i].offset, end));
+      PYRALOG_CO_TRY(co_await dump_segment(std::move(file), names[i], end));
     }
     co_return Result<>();
   }
 
  private:
-  io::Task<Result<>> dump_segment(SharedFile file, Offset base, Offset next_base) {
-    print_(fmt::format("segment {}", file_path("", base, FileKind::kLog).substr(1)));
+  io::Task<Result<>> dump_segment(SharedFile file, FileName name, Offset next_base) {
+    const Offset base = name.offset;
+    print_(fmt::format("segment {}", file_path("", base, name.kind, name.edition).substr(1)));
     bool is_whole = true;
     BatchVisitor visitor = [&](const record::BatchView& batch, std::uint64_t position) {
       if (batch.base_offset() >= std::min(options_.end, next_base)) return is_whole = false;

@@ -1,6 +1,9 @@
 #include "storage/log_walk.h"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
+#include <tuple>
 
 #include "io/disk.h"
 #include "io/reactor.h"
@@ -71,13 +74,22 @@ io::Task<Result<std::vector<FileName>>> list_partition(std::string directory) {
   for (const io::DirectoryEntry& entry : entries) {
     if (const auto name = parse_file_name(entry.name)) names.push_back(*name);
   }
-  std::ranges::sort(names, {}, [](const FileName& name) { return std::pair(name.kind, name.offset); });
-  co_return names;
+  // What compaction had not finished is nobody's yet; of a segment's editions, which a crash leaves side by side, the last
+  // one counts.
+  std::erase_if(names, [](const FileName& name) { return name.kind == FileKind::kCompacting; });
+  std::ranges::sort(names, {}, [](const FileName& name) { return std::tuple(name.kind, name.offset, name.edition); });
+  const auto is_superseded = [&names](const FileName& name) {
+    const FileName* next = &name + 1;
+    return next != names.data() + names.size() && next->kind == name.kind && next->offset == name.offset;
+  };
+  std::vector<FileName> newest;
+  std::ranges::copy_if(names, std::back_inserter(newest), std::not_fn(is_superseded));
+  co_return newest;
 }
 
 io::Task<Result<SharedFile>> open_for_reading(std::string directory, FileName name) {
   io::OpenOptions options{.access = io::Access::kRead};
-  std::string path = file_path(directory, name.offset, name.kind);
+  std::string path = file_path(directory, name.offset, name.kind, name.edition);
   PYRALOG_CO_ASSIGN(std::unique_ptr<io::File> file, co_await io::Reactor::current().disk().open(std::move(path), options));
   co_return SharedFile(std::move(file));
 }

@@ -15,6 +15,10 @@ io::Task<Result<>> PartitionLog::remove_file(Offset offset, FileKind kind, Editi
   co_return removed;
 }
 
+void PartitionLog::forget_file(SegmentName segment) {
+  shard_.files.forget({files_.incarnation(), segment.base, FileKind::kLog, segment.edition});
+}
+
 io::Task<Result<>> PartitionLog::remove_index_files(SegmentName segment) {
   PYRALOG_CO_TRY(co_await remove_file(segment.base, FileKind::kIndex, segment.edition));
   co_return co_await remove_file(segment.base, FileKind::kTimeIndex, segment.edition);

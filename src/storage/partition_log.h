@@ -199,9 +199,7 @@ class PartitionLog {
   // partition_change.cc: changing
   io::Task<Result<>> remove_file(Offset offset, FileKind kind, Edition edition = 0);
   io::Task<Result<>> remove_index_files(SegmentName segment);
-  void forget_file(SegmentName segment) {
-    shard_.files.forget({files_.incarnation(), segment.base, FileKind::kLog, segment.edition});
-  }
+  void forget_file(SegmentName segment);
   io::Task<Result<>> cut(Offset end, LogPosition at);
   io::Task<Result<>> move_start(Offset start, Offset first_segment);
   io::Task<Result<std::size_t>> segments_due(std::optional<WallTime> now);

@@ -103,7 +103,8 @@ class StoreWorld {
           bytes.insert(bytes.end(), part.slice.data(), part.slice.data() + part.slice.size());
           continue;
         }
-        const auto file = disk().contents(file_path("data/" + files_of.directory(), segment.base, FileKind::kLog, segment.edition));
+        const std::string directory = "data/" + files_of.directory();
+        const auto file = disk().contents(file_path(directory, segment.base, FileKind::kLog, segment.edition));
         EXPECT_LE(part.position + part.bytes, file.size());
         if (part.position + part.bytes > file.size()) return bytes;
         const auto begin = file.begin() + static_cast<std::ptrdiff_t>(part.position);

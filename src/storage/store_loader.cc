@@ -119,8 +119,9 @@ io::Task<Result<>> StoreLoader::check_segments(Loading& loading) {
       continue;
     }
     if (size == sizes.end() || size->second < segment.clean_end) {
+      const std::string path = file_path(directory, segment.base, FileKind::kLog, segment.edition);
       co_return Error(ErrorCode::kCorrupt,
-                      fmt::format("{} {}: {} bytes of it are needed", file_path(directory, segment.base, FileKind::kLog, segment.edition),
+                      fmt::format("{} {}: {} bytes of it are needed", path,
                                   size == sizes.end() ? "is missing" : "is too short", segment.clean_end));
     }
   }
