@@ -54,12 +54,16 @@ class Worker:
     def status(self, connector):
         """(state, worker) of the connector and of its tasks; nothing while the worker starts, or the group is sharing out."""
         if self.process.poll() is not None:
-            raise CheckFailed(f"the worker ended with {self.process.returncode}: {self.log_path.read_text()[-400:]}")
+            raise CheckFailed(f"the worker ended with {self.process.returncode}: {self.causes()}")
         try:
             status = self.ask(f"/connectors/{connector}/status")
         except (urllib.error.URLError, ConnectionError):
             return None
         return [(part["state"], part["worker_id"]) for part in (status["connector"], *status["tasks"])]
+
+    def causes(self):
+        said = [line for line in self.log_path.read_text().splitlines() if line.startswith(("ERROR", "Caused by"))]
+        return " | ".join(said[:6])[:1500]
 
     def wait_running(self, connector):
         def running():
@@ -172,7 +176,7 @@ class Connect:
             worker.ask(f"/connectors/{connector['name']}/config", connector)
             return True
         except (urllib.error.URLError, ConnectionError):
-            expect(worker.process.poll() is None, f"the worker ended: {worker.log_path.read_text()[-400:]}")
+            expect(worker.process.poll() is None, f"the worker ended: {worker.causes()}")
             return False
 
 
