@@ -34,7 +34,7 @@ def main():
     uncommitted = False
     while not leave.is_set():
         try:  # it tells its caller of a connection that is lost, and connects again when it is called again
-            polled = consumer.poll(timeout_ms=100)
+            polled = consumer.poll(timeout_ms=1000)  # a join that outlasts a poll may be lost (3.0.12)
             for records in polled.values():
                 for r in records:
                     member.record(r.topic, r.partition, r.offset, r.value)
