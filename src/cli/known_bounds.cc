@@ -17,7 +17,10 @@ io::Task<Result<std::map<std::string, storage::LogBounds>>> known_bounds(const s
     PYRALOG_CO_ASSIGN(const auto checkpoint, co_await files.load());
     if (!checkpoint.has_value() || !checkpoint->clean_stop) continue;
     for (const storage::CheckpointPartition& partition : checkpoint->partitions) {
-      const std::uint64_t end_position = partition.segments.empty() ? 0 : partition.segments.back().end;
+      // A segment that was begun and has nothing yet has no file either.
+      auto last = partition.segments.rbegin();
+      while (last != partition.segments.rend() && last->end == 0) ++last;
+      const std::uint64_t end_position = last == partition.segments.rend() ? 0 : last->end;
       bounds[partition.directory] = {.end = partition.state.log_end(), .end_position = end_position};
     }
   }

@@ -145,7 +145,10 @@ class LogChecker {
     };
     PYRALOG_CO_ASSIGN(const WalkedSegment walked, co_await walk_segment(std::move(file), base, epoch_, std::move(visitor)));
     epoch_ = walked.epoch;
-    report_.end = name.edition > 0 && next_base.has_value() ? *next_base : walked.end;
+    report_.end = walked.end;
+    // Compaction may have taken the last records of what it wrote; a segment that is still empty then follows.
+    if (name.edition > 0 && next_base.has_value()) report_.end = *next_base;
+    if (name.edition > 0 && walked.position == end) report_.end = std::max(walked.end, bounds_->end);
     report_.bytes += walked.position;
     if (judge_end(name, walked, next_base, end)) {
       sparse.finish(walked);

@@ -15,7 +15,7 @@ namespace pyralog::storage {
 /// bytes behind the last segment's good batches are a note, not a problem.
 struct LogBounds {
   Offset end;
-  std::uint64_t end_position = 0;  ///< in the last segment
+  std::uint64_t end_position = 0;  ///< in the last segment that is not empty
 };
 
 struct LogFinding {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "io/virtual_world.h"
 #include "storage/log_dump.h"
 #include "storage/log_fixture.h"
@@ -125,6 +127,24 @@ TEST_F(LogCheckTest, FindsAWrongIndexEntryAndIgnoresADamagedBlock) {
   disk().flip_bit(path(120, FileKind::kIndex), 8 * 5000);
   EXPECT_TRUE(check().is_sound());
   EXPECT_FALSE(check().notes.empty());
+}
+
+TEST_F(LogCheckTest, OffsetsMayHaveGapsWhereCompactionWrote) {
+  // The middle segment, written anew: its first and its last batch are gone.
+  const std::vector<std::byte> old = disk().contents(path(120, FileKind::kLog));
+  std::vector<std::size_t> begins;
+  for (std::size_t at = 0; at < old.size(); at += record::BatchHeader::parse(ByteView(old).subspan(at))->batch_bytes()) {
+    begins.push_back(at);
+  }
+  const std::vector<std::byte> kept(old.begin() + static_cast<std::ptrdiff_t>(begins[1]),
+                                    old.begin() + static_cast<std::ptrdiff_t>(begins.back()));
+  disk().overwrite(file_path("log/0", Offset(120), FileKind::kLog, 1), 0, kept);
+  const LogReport report = check(LogBounds{Offset(225), end_position_});
+  EXPECT_TRUE(report.is_sound()) << report.problems.front().text;
+  EXPECT_EQ(report.segments, 3u) << "the older edition does not count";
+  EXPECT_EQ(report.batches, 73u);
+  const std::vector<std::string> lines = dump({});
+  EXPECT_NE(std::ranges::find(lines, "segment 00000000000000000120-1.log"), lines.end());
 }
 
 TEST_F(LogCheckTest, BytesBehindTheLastBatchAreANoteUnlessTheEndIsKnown) {
