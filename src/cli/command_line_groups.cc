@@ -67,7 +67,7 @@ void add_seek(CLI::App& group, Action& action) {
   add_output_format(*seek, command->format);
   seek->add_option("group", command->name, "The group's id")->required()->type_name("GROUP");
   add_targets(*seek, command);
-  const char* logs_help = "Only this log, all of its partitions; may be repeated (default: where the group has committed)";
+  const char* logs_help = "Only this log, all of its partitions; may be repeated (default: those it has committed to)";
   CLI::Option* logs = seek->add_option("--log", command->logs, logs_help)->type_name("LOG")->allow_extra_args(false);
   seek->add_option("--partition", command->partitions, "Only this partition of the log; may be repeated")
       ->allow_extra_args(false)

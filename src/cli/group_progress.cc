@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "client/admin.h"
 #include "client/log_reader.h"
@@ -32,6 +33,7 @@ std::optional<std::int64_t> GroupProgress::lag_seconds(WallTime now) const {
 
 namespace {
 
+using Known = std::map<LogPartition, GroupProgress>;
 using ByPartition = std::map<PartitionIndex, GroupProgress*>;
 
 /// Answers that bring no record of what is still looked for: what lags there may be no records but markers.
@@ -108,8 +110,16 @@ void take_offsets(const client::LogInfo& log, const std::vector<client::OffsetIn
   }
 }
 
-io::Task<Result<>> measure_log(client::ClusterClient& cluster, std::string name, ByPartition partitions) {
+/// All partitions of a log that the group knows: one that it has not committed to has records that wait, too.
+io::Task<Result<>> measure_log(client::ClusterClient& cluster, std::string name, Known& known) {
   PYRALOG_CO_ASSIGN(client::LogInfo log, co_await cluster.describe_log(std::move(name)));
+  ByPartition partitions;
+  for (const client::PartitionInfo& partition : log.partitions) {
+    const LogPartition place{log.name, partition.index};
+    GroupProgress& progress = known[place];
+    progress.place = place;
+    partitions[partition.index] = &progress;
+  }
   const auto starts = co_await client::list_offsets(cluster, log, protocol::kTimestampEarliest);
   take_offsets(log, starts, partitions, &GroupProgress::start);
   const auto ends = co_await client::list_offsets(cluster, log, protocol::kTimestampLatest);
@@ -117,8 +127,8 @@ io::Task<Result<>> measure_log(client::ClusterClient& cluster, std::string name,
   co_return co_await find_waiting(cluster, std::move(log), partitions);
 }
 
-std::map<LogPartition, GroupProgress> known_partitions(const GroupInfo& group, const client::GroupOffsets& committed) {
-  std::map<LogPartition, GroupProgress> known;
+Known known_partitions(const GroupInfo& group, const client::GroupOffsets& committed) {
+  Known known;
   for (const auto& [place, offset] : committed) known[place].committed = offset;
   for (const GroupMember& member : group.members) {
     if (!member.partitions.ok()) continue;
@@ -178,14 +188,14 @@ void add_partition_problem(const GroupInfo& group, const GroupProgress& progress
 
 io::Task<Result<std::vector<GroupProgress>>> group_progress(client::ClusterClient& cluster, const GroupInfo& group) {
   PYRALOG_CO_ASSIGN(const client::GroupOffsets committed, co_await client::committed_offsets(cluster, group.id));
-  auto known = known_partitions(group, committed);
-  std::map<std::string, ByPartition> logs;
-  for (auto& [place, progress] : known) logs[place.first][place.second] = &progress;
-  for (const auto& [log, partitions] : logs) {
-    Result<> measured = co_await measure_log(cluster, log, partitions);
+  Known known = known_partitions(group, committed);
+  std::set<std::string> logs;
+  for (const auto& [place, progress] : known) logs.insert(place.first);
+  for (const std::string& log : logs) {
+    Result<> measured = co_await measure_log(cluster, log, known);
     if (measured.ok()) continue;
-    for (const auto& [index, progress] : partitions) {
-      if (!progress->end.has_value()) progress->unknown = measured.error();
+    for (auto& [place, progress] : known) {
+      if (place.first == log && !progress.end.has_value()) progress.unknown = measured.error();
     }
   }
   std::vector<GroupProgress> result;

@@ -25,7 +25,7 @@ struct GroupProgress {
   std::optional<std::int64_t> lag_seconds(WallTime now) const;
 };
 
-/// Of all partitions that `group` committed to or owns, in order. `group` outlives the result.
+/// Of all partitions of the logs that `group` committed to or owns a part of, in order. `group` outlives the result.
 io::Task<Result<std::vector<GroupProgress>>> group_progress(client::ClusterClient& cluster, const client::GroupInfo& group);
 
 /// What keeps a group from reading everything, a sentence each; empty where nothing does.

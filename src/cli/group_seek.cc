@@ -44,7 +44,7 @@ struct Plan {
   Table table{{"log", "partition", "committed", "seek_to", "change"}};
 };
 
-/// Without a choice: the partitions that the group has committed to, of each log that it has.
+/// A shift starts from what is committed.
 void keep_committed(client::LogInfo& log, const GroupOffsets& committed) {
   std::erase_if(log.partitions, [&](const client::PartitionInfo& partition) {
     return !committed.contains({log.name, partition.index});
@@ -54,7 +54,7 @@ void keep_committed(client::LogInfo& log, const GroupOffsets& committed) {
 io::Task<Result<>> plan_log(ClusterClient& cluster, const SeekGroup& command, const GroupOffsets& committed,
                             std::string name, Plan& plan) {
   PYRALOG_CO_ASSIGN(client::LogInfo log, co_await cluster.describe_log(std::move(name)));
-  if (command.logs.empty()) keep_committed(log, committed);
+  if (command.logs.empty() && command.target->kind == SeekTarget::Kind::kShift) keep_committed(log, committed);
   PYRALOG_CO_TRY(keep_chosen(log, command.partitions));
   const auto starts = co_await client::list_offsets(cluster, log, protocol::kTimestampEarliest);
   const auto ends = co_await client::list_offsets(cluster, log, protocol::kTimestampLatest);

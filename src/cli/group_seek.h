@@ -27,7 +27,7 @@ struct SeekGroup {
   OutputFormat format = OutputFormat::kTable;
   std::string name;
   std::optional<SeekTarget> target;
-  std::vector<std::string> logs;         ///< none: those that the group has committed to
+  std::vector<std::string> logs;         ///< none: those that the group has committed to a part of
   std::vector<std::int32_t> partitions;  ///< of the only log; none: all of them
   SeekMode mode = SeekMode::kPlan;
   MemberTreatment members = MemberTreatment::kRefuse;
