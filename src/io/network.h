@@ -13,6 +13,7 @@
 
 namespace pyralog::io {
 
+class AbortSource;
 class File;
 class Reactor;
 
@@ -49,6 +50,10 @@ class Connection {
   /// Returns when a try_ call of that kind may make progress, also on failure or close(): the next try_ call says which.
   virtual Task<> readable() = 0;
   virtual Task<> writable() = 0;
+
+  /// Fires once the peer will send nothing more: it has finished, the connection failed, or close() was called. What it sent
+  /// before may still be unread. For waits that are only worth while somebody is there.
+  virtual AbortSource& ended() noexcept = 0;
 
   /// Sends what was written, then an end mark; reading goes on.
   virtual void shutdown_write() = 0;

@@ -83,6 +83,7 @@ void RealConnection::on_events(std::uint32_t events) noexcept {
   if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) ending_ = true;
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) read_.set(reactor_);
   if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) write_.set(reactor_);
+  if (ending_) ended_.abort();
 }
 
 Result<std::optional<std::size_t>> RealConnection::try_read(MutableBytes into) {
@@ -182,6 +183,7 @@ void RealConnection::close() {
   socket_.reset();
   read_.set(reactor_);
   write_.set(reactor_);
+  ended_.abort();
 }
 
 }  // namespace pyralog::io

@@ -6,6 +6,7 @@
 #include "io/network.h"
 #include "io/real_reactor.h"
 #include "io/real_socket.h"
+#include "io/sync.h"
 
 namespace pyralog::io {
 
@@ -24,6 +25,7 @@ class RealConnection final : public Connection, private EventSource {
   Result<std::size_t> try_send_file(File& file, std::uint64_t position, std::size_t bytes) override;
   Task<> readable() override;
   Task<> writable() override;
+  AbortSource& ended() noexcept override { return ended_; }
   void shutdown_write() override;
   void close() override;
   Endpoint peer() const override { return peer_.to_endpoint(); }
@@ -45,6 +47,7 @@ class RealConnection final : public Connection, private EventSource {
   SocketAddress peer_;
   Readiness read_;
   Readiness write_;
+  AbortSource ended_;
   bool ending_ = false;  // an end or an error was reported: no further edge may come, so read_ stays set
 };
 

@@ -137,6 +137,26 @@ TEST(RealNetwork, SeesAnEndThatComesAfterAShortRead) {
   EXPECT_TRUE(shard.run(end_while_waiting()));
 }
 
+Task<bool> tell_of_the_end() {
+  Pair pair = co_await make_pair();
+  EXPECT_TRUE((co_await send(*pair.client, "unread")).ok());
+  EXPECT_EQ(co_await sleep_for(milliseconds(20), pair.server->ended()), WaitOutcome::kTimedOut);
+  pair.client->shutdown_write();
+  EXPECT_EQ(co_await sleep_for(seconds(30), pair.server->ended()), WaitOutcome::kAborted);
+  EXPECT_EQ(*co_await receive(*pair.server, 10), "unread");
+  // Closed over what it did not read: the other end is reset.
+  EXPECT_TRUE((co_await send(*pair.server, "unread too")).ok());
+  co_await pair.client->readable();
+  pair.client->close();
+  EXPECT_TRUE(pair.client->ended().aborted());
+  co_return true;
+}
+
+TEST(RealNetwork, SaysThatThePeerEndedBehindWhatIsUnread) {
+  OneShard shard;
+  EXPECT_TRUE(shard.run(tell_of_the_end()));
+}
+
 Task<> close_later(Connection& connection) {
   AbortSource never;
   co_await sleep_for(milliseconds(2), never);

@@ -276,6 +276,34 @@ TEST_F(VirtualNetworkTest, ClosingWakesWhoeverWaits) {
   EXPECT_TRUE(world.run(*client, read_to_end(near.get(), &nothing)).ok());
 }
 
+TEST_F(VirtualNetworkTest, SaysThatThePeerEndedBehindWhatIsUnread) {
+  const auto wait_for_end = [](Connection* c, MonotonicTime* when) -> Task<> {
+    EXPECT_EQ(co_await sleep_for(seconds(600), c->ended()), WaitOutcome::kAborted);
+    *when = Reactor::current().now();
+  };
+  using Leave = void (*)(VirtualNetwork&, Connection&, Connection&);
+  constexpr Leave kWays[] = {
+      [](VirtualNetwork&, Connection& peer, Connection&) { peer.shutdown_write(); },
+      [](VirtualNetwork&, Connection& peer, Connection&) { peer.close(); },
+      [](VirtualNetwork&, Connection&, Connection& own) { own.close(); },
+      [](VirtualNetwork& net, Connection&, Connection&) { net.reset_connections(kServer, kClient); },
+  };
+  for (const Leave leave : kWays) {
+    connect();
+    MonotonicTime when{};
+    world.start(*server, wait_for_end(far.get(), &when));
+    EXPECT_TRUE(world.run(*client, send(near.get(), "never read")).ok());
+    world.run_for(seconds(2));
+    EXPECT_EQ(when, MonotonicTime{}) << "before anybody left";
+    const MonotonicTime left = world.now();
+    client->enter([&] { leave(network, *near, *far); });
+    world.run_for(seconds(2));
+    EXPECT_GE(when, left);
+    EXPECT_LT(when, left + seconds(1));
+    EXPECT_TRUE(far->ended().aborted());
+  }
+}
+
 TEST_F(VirtualNetworkTest, AcceptSaysThatDescriptorsRanOut) {
   network.fail_next_accepts(kServer, 1);
   near = world.run(*client, dial(*client, "node-1")).value();

@@ -4,6 +4,7 @@
 
 #include "io/disk.h"
 #include "io/network.h"
+#include "io/sync.h"
 #include "io/virtual_world.h"
 
 namespace pyralog::io {
@@ -38,6 +39,12 @@ void VirtualReactor::complete(std::coroutine_handle<> handle) {
   --waits_;
   post(handle);
   wake();
+}
+
+void VirtualReactor::end_waits(AbortSource& source) {
+  if (state_ == State::kDead) return;
+  source.abort();
+  if (!idle()) wake();
 }
 
 std::suspend_never VirtualReactor::Root::promise_type::final_suspend() noexcept {

@@ -9,6 +9,7 @@
 
 namespace pyralog::io {
 
+class AbortSource;
 class VirtualWorld;
 
 /// A simulated shard: the event loop of one process of one node, stepped by its world. After a crash of its node it stays
@@ -38,6 +39,8 @@ class VirtualReactor final : public Reactor {
   void wait_begins() noexcept { ++waits_; }
   /// Resumes a coroutine whose wait ended. On a dead reactor it is only kept.
   void complete(std::coroutine_handle<> handle);
+  /// Ends waits of this reactor's coroutines. On a dead reactor they stay as they are.
+  void end_waits(AbortSource& source);
   VirtualWorld& world() noexcept { return world_; }
   std::uint32_t index() const noexcept { return index_; }
 

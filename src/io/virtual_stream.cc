@@ -54,6 +54,7 @@ void VirtualNetwork::deliver(const Stream& stream, unsigned from, VirtualSegment
   receiver.received.insert(receiver.received.end(), segment.bytes.begin(), segment.bytes.end());
   receiver.peer_ended |= segment.is_end;
   OutsideWait::wake(receiver.reactor, receiver.reader);
+  if (segment.is_end) receiver.reactor->end_waits(receiver.ended);
 }
 
 void VirtualNetwork::give_credit(const Stream& stream, unsigned to, std::size_t bytes) {
@@ -104,6 +105,7 @@ void VirtualNetwork::take_reset(VirtualStream& stream, unsigned at) {
   side.reset = true;
   OutsideWait::wake(side.reactor, side.reader);
   OutsideWait::wake(side.reactor, side.writer);
+  side.reactor->end_waits(side.ended);
 }
 
 void VirtualNetwork::close(const Stream& stream, unsigned at) {
@@ -111,6 +113,7 @@ void VirtualNetwork::close(const Stream& stream, unsigned at) {
   if (std::exchange(side.closed, true)) return;
   OutsideWait::wake(side.reactor, side.reader);
   OutsideWait::wake(side.reactor, side.writer);
+  side.reactor->end_waits(side.ended);
   if (side.reset) return;
   if (side.unread_bytes() > 0) {
     send_reset(stream, 1 - at);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "io/network.h"
+#include "io/sync.h"
 #include "io/virtual_network.h"
 #include "io/virtual_reactor.h"
 
@@ -48,6 +49,7 @@ struct VirtualStream {
     bool closed = false;  // by its owner, or with its process
     bool silent = false;  // its node lost power
     std::coroutine_handle<> reader, writer;
+    AbortSource ended;
 
     // What it sends.
     std::size_t outstanding_bytes = 0;  // taken, and not yet known to be read by the peer
@@ -75,6 +77,7 @@ class VirtualConnection final : public Connection {
   Result<std::size_t> try_send_file(File& file, std::uint64_t position, std::size_t bytes) override;
   Task<> readable() override;
   Task<> writable() override;
+  AbortSource& ended() noexcept override { return side().ended; }
   void shutdown_write() override;
   void close() override;
   Endpoint peer() const override { return stream_->sides[1 - side_].local; }

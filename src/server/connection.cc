@@ -45,8 +45,7 @@ io::Task<> KafkaConnection::run() {
   frames_ = protocol::FrameReader();
   arriving_.release();
   answer_ready_.notify_all();
-  // What was asked before the client stopped sending is still answered; requests that wait for data are cut short.
-  waits_.abort();
+  // What was asked before the client stopped sending is still answered.
   while (unfinished_ > 0) co_await room_.wait();
   co_await scope_.close();
   idle_timer_.cancel();
@@ -54,17 +53,14 @@ io::Task<> KafkaConnection::run() {
 }
 
 void KafkaConnection::close() noexcept {
-  waits_.abort();
+  closing_.abort();
   socket_->close();
 }
 
 void KafkaConnection::check_idle() {
   const Duration idle_max = shard_.limits().connection_idle_max;
   // Answers that nobody reads are silence too; requests at work are not.
-  if (unfinished_ == 0 && shard_.reactor().now() - last_activity_ >= idle_max) {
-    socket_->close();
-    return;
-  }
+  if (unfinished_ == 0 && shard_.reactor().now() - last_activity_ >= idle_max) return close();
   idle_timer_.arm_after(idle_check_interval(idle_max));
 }
 
@@ -91,7 +87,7 @@ io::Task<Result<>> KafkaConnection::read_more() {
     if (is_large && !arriving_ && frames_.pending_bytes() >= kFrameHeadBytes) PYRALOG_CO_TRY(co_await charge_arriving());
     // Journal or dirty memory at their bounds: what is not read here fills the client's window, and so slows it down.
     if (!shard_.store().accepting()) {
-      co_await shard_.store().wait_accepting(waits_);
+      co_await shard_.store().wait_accepting(closing_);
       arriving_since_ = shard_.reactor().now();
     }
     auto got = socket_->try_read(frames_.prepare());
@@ -123,7 +119,7 @@ io::Task<Result<>> KafkaConnection::charge(RequestMemory::Charge& into, ByteView
     co_return units.error();
   }
   into = shard_.request_memory().try_acquire(bytes, *units);
-  if (!into) into = co_await shard_.wait_for_memory(bytes, *units, waits_);
+  if (!into) into = co_await shard_.wait_for_memory(bytes, *units, closing_);
   if (!into) co_return ErrorCode::kAborted;
   co_return Result<>();
 }
@@ -147,7 +143,7 @@ io::Task<bool> KafkaConnection::accept_frame(Slice frame) {
   const auto& limits = shard_.limits();
   while (pending_.size() >= limits.requests_pipelined_max || pending_bytes_ >= limits.pipelined_bytes_max ||
          unsent_bytes_ >= limits::kUnsentAnswerBytesMax) {
-    if (co_await room_.wait(waits_) == io::WaitOutcome::kAborted) co_return false;
+    if (co_await room_.wait(closing_) == io::WaitOutcome::kAborted) co_return false;
   }
   const bool concurrent = may_run_beside_others(frame.view());
   if (!concurrent) {

@@ -33,8 +33,8 @@ class KafkaConnection {
 
   const ListenerInfo& listener() const noexcept { return listener_; }
   io::Connection& socket() noexcept { return *socket_; }
-  /// Fires when nobody waits for answers any more: requests that wait for something end their waits.
-  io::AbortSource& waits() noexcept { return waits_; }
+  /// Fires when the client has left, or sends nothing more: requests that wait for data end their waits.
+  io::AbortSource& client_left() noexcept { return socket_->ended(); }
 
  private:
   /// A place in the order of answers.
@@ -71,7 +71,7 @@ class KafkaConnection {
   MonotonicTime arriving_since_;
   io::WaitList answer_ready_;      // the first of pending_ is done, or reading has ended
   io::WaitList room_;              // pending_ became shorter, or unfinished_ became 0
-  io::AbortSource waits_;
+  io::AbortSource closing_;        // ends the waits of the read loop
   io::TaskScope scope_;
   io::Timer idle_timer_;
   MonotonicTime last_activity_;

@@ -223,14 +223,14 @@ io::Task<Result<FetchResponse>> handle_fetch(Request& request, const FetchReques
     co_return response;
   }
   FetchWork work = gather(request, message, plan);
-  // Whoever leaves while it waits is noticed only then.
+  // Whoever vanishes without a word while it waits is noticed only then.
   const Duration wait =
       std::min<Duration>(std::chrono::milliseconds(std::max(message.max_wait_ms, 0)), shard.limits().connection_idle_max);
   const FetchTerms terms{
       .bytes_max = std::min<std::size_t>(static_cast<std::size_t>(std::max(message.max_bytes, 0)), limits::kFetchBytesMax),
       .bytes_min = static_cast<std::size_t>(std::max(message.min_bytes, 0)),
       .deadline = request.received + wait};
-  co_await read_partitions(shard, work.reads, terms, request.connection.waits());
+  co_await read_partitions(shard, work.reads, terms, request.connection.client_left());
   std::vector<std::size_t> chosen = choose_items(request, plan, work);
   for (const std::size_t i : chosen) shard.metrics().fetch_bytes += work.reads[i].bytes;
   response.session_id = plan.session_id;
