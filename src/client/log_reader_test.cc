@@ -2,14 +2,15 @@
 
 #include <gtest/gtest.h>
 
-#include "client/fake_log.h"
+#include "client/log_client_fixture.h"
 #include "record/batch_splitter.h"
 
 namespace pyralog::client {
 namespace {
 
 using testing::FakeLog;
-using testing::ScriptedBroker;
+using testing::LogClientTest;
+using testing::numbers;
 
 /// Reads until `count` records of all partitions came.
 io::Task<Result<std::map<PartitionIndex, std::vector<std::string>>>> read(LogReader& reader, std::size_t count) {
@@ -33,30 +34,16 @@ io::Task<Result<std::map<PartitionIndex, std::vector<std::string>>>> read(LogRea
   co_return std::move(values);
 }
 
-std::vector<std::string> numbers(int begin, int end) {
-  std::vector<std::string> texts;
-  for (int i = begin; i < end; ++i) texts.push_back(std::to_string(i));
-  return texts;
-}
-
-class LogReaderTest : public ::testing::Test {
+class LogReaderTest : public LogClientTest {
  protected:
   void SetUp() override {
-    log.attach(broker, NodeId(1));
-    log.attach(other_broker, NodeId(2));
-    std::vector<io::Endpoint> bootstrap{broker.endpoint()};
-    cluster =
-        world.run(client, ClusterClient::connect(std::move(bootstrap), {.request_timeout = std::chrono::seconds(5)}))
-            .value();
+    LogClientTest::SetUp();
     for (auto& partition : log.partitions) partition.values = numbers(0, 20);
   }
   void TearDown() override {
     if (reader != nullptr) world.run(client, reader->close());
     reader.reset();
-    world.run(client, cluster->close());
-    cluster.reset();
-    broker.stop();
-    other_broker.stop();
+    LogClientTest::TearDown();
   }
   void open(std::vector<LogReader::Position> positions) {
     LogInfo info = world.run(client, cluster->describe_log(std::string(FakeLog::kName))).value();
@@ -64,14 +51,6 @@ class LogReaderTest : public ::testing::Test {
   }
   auto read_some(std::size_t count) { return world.run(client, read(*reader, count)); }
 
-  io::VirtualWorld world{13};
-  io::VirtualReactor& server = world.add_reactor(NodeId(1), ShardId(0));
-  io::VirtualReactor& other_server = world.add_reactor(NodeId(2), ShardId(0));
-  io::VirtualReactor& client = world.add_reactor(NodeId(9), ShardId(0));
-  ScriptedBroker broker{world, server};
-  ScriptedBroker other_broker{world, other_server};
-  FakeLog log{2};
-  std::unique_ptr<ClusterClient> cluster;
   std::unique_ptr<LogReader> reader;
 };
 

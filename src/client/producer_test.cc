@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "client/fake_log.h"
+#include "client/log_client_fixture.h"
 #include "io/when_all.h"
 
 namespace pyralog::client {
@@ -10,7 +10,8 @@ namespace {
 
 using protocol::KafkaError;
 using testing::FakeLog;
-using testing::ScriptedBroker;
+using testing::LogClientTest;
+using testing::numbers;
 
 io::Task<Result<>> append_numbers(Producer& producer, int begin, int end, std::optional<PartitionIndex> partition) {
   for (int i = begin; i < end; ++i) {
@@ -22,29 +23,12 @@ io::Task<Result<>> append_numbers(Producer& producer, int begin, int end, std::o
   co_return Result<>();
 }
 
-std::vector<std::string> numbers(int begin, int end) {
-  std::vector<std::string> texts;
-  for (int i = begin; i < end; ++i) texts.push_back(std::to_string(i));
-  return texts;
-}
-
-class ProducerTest : public ::testing::Test {
+class ProducerTest : public LogClientTest {
  protected:
-  void SetUp() override {
-    log.attach(broker, NodeId(1));
-    log.attach(other_broker, NodeId(2));
-    std::vector<io::Endpoint> bootstrap{broker.endpoint()};
-    cluster =
-        world.run(client, ClusterClient::connect(std::move(bootstrap), {.request_timeout = std::chrono::seconds(5)}))
-            .value();
-  }
   void TearDown() override {
     if (producer != nullptr) world.run(client, producer->close());
     producer.reset();
-    world.run(client, cluster->close());
-    cluster.reset();
-    broker.stop();
-    other_broker.stop();
+    LogClientTest::TearDown();
   }
   void open(ProducerOptions options) {
     producer = world.run(client, Producer::open(*cluster, std::string(FakeLog::kName), options)).value();
@@ -57,14 +41,6 @@ class ProducerTest : public ::testing::Test {
   Result<> flush() { return world.run(client, producer->flush()); }
   const std::vector<std::string>& values(std::size_t partition = 0) const { return log.partitions[partition].values; }
 
-  io::VirtualWorld world{11};
-  io::VirtualReactor& server = world.add_reactor(NodeId(1), ShardId(0));
-  io::VirtualReactor& other_server = world.add_reactor(NodeId(2), ShardId(0));
-  io::VirtualReactor& client = world.add_reactor(NodeId(9), ShardId(0));
-  ScriptedBroker broker{world, server};
-  ScriptedBroker other_broker{world, other_server};
-  FakeLog log{2};
-  std::unique_ptr<ClusterClient> cluster;
   std::unique_ptr<Producer> producer;
 };
 

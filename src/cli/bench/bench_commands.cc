@@ -135,6 +135,15 @@ Result<> verdict(const LoadReport& report, const LoadOptions& options) {
   return Error(ErrorCode::kAborted, "the load had errors or got no answer");
 }
 
+/// Sees a load that was started through its window, and what the machine spent in it.
+template <class Load>
+io::Task<> measure(Load& load, const LoadWindow& window, std::int32_t server_pid, LoadReport& report) {
+  co_await sleep_until(window.measured);
+  report.before = MachineUsage::now(server_pid);
+  co_await load.finished(window.end);
+  report.after = MachineUsage::now(server_pid);
+}
+
 io::Task<Result<>> run_produce_load(ClusterClient& cluster, const BenchProduce& command) {
   PYRALOG_CO_ASSIGN(client::LogInfo log, co_await find_log(cluster, command.load));
   LoadReport report;
@@ -143,10 +152,7 @@ io::Task<Result<>> run_produce_load(ClusterClient& cluster, const BenchProduce& 
   add_produce(report, command.produce, *load);
   const LoadWindow window = window_from_now(command.load);
   load->start(window);
-  co_await sleep_until(window.measured);
-  report.before = MachineUsage::now(command.load.server_pid);
-  co_await load->finished(window.end);
-  report.after = MachineUsage::now(command.load.server_pid);
+  co_await measure(*load, window, command.load.server_pid, report);
   const MonotonicTime end = io::Reactor::current().now();
   co_await load->finished(end + kDrainMax);
   report.results.push_back(produce_result(*load, window, end));
@@ -162,10 +168,7 @@ io::Task<Result<>> run_fetch_load(ClusterClient& cluster, const BenchConsume& co
   PYRALOG_CO_ASSIGN(const auto load, co_await FetchLoad::open(cluster, std::move(log), command.fetch));
   const LoadWindow window = window_from_now(command.load);
   load->start(window);
-  co_await sleep_until(window.measured);
-  report.before = MachineUsage::now(command.load.server_pid);
-  co_await load->finished(window.end);
-  report.after = MachineUsage::now(command.load.server_pid);
+  co_await measure(*load, window, command.load.server_pid, report);
   report.results.push_back(fetch_result(*load, command.fetch.tail, window, io::Reactor::current().now()));
   co_await load->close();
   co_return verdict(report, command.load);
@@ -187,10 +190,7 @@ io::Task<Result<>> run_end_to_end(ClusterClient& cluster, const BenchEndToEnd& c
   const LoadWindow window = window_from_now(command.load);
   reading->start(window);
   writing->start(window);
-  co_await sleep_until(window.measured);
-  report.before = MachineUsage::now(command.load.server_pid);
-  co_await writing->finished(window.end);
-  report.after = MachineUsage::now(command.load.server_pid);
+  co_await measure(*writing, window, command.load.server_pid, report);
   const MonotonicTime end = io::Reactor::current().now();
   co_await writing->finished(end + kDrainMax);
   report.results.push_back(produce_result(*writing, window, end));
