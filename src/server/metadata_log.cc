@@ -100,10 +100,11 @@ io::Task<Result<cluster::ImagePtr>> MetadataLog::load_snapshot() {
   for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
     const auto index = snapshot_index(entry->name);
     if (!index.has_value()) continue;
-    PYRALOG_CO_ASSIGN(const auto bytes,
-                      co_await storage::read_whole_file(home_.reactor().disk(), path(entry->name), kSnapshotBytesMax));
+    const std::string file = path(entry->name);
+    PYRALOG_CO_ASSIGN(const auto bytes, co_await storage::read_whole_file(home_.reactor().disk(), file, kSnapshotBytesMax));
     auto image = decode_snapshot_file(bytes.view(), *index);
-    if (!image.ok()) co_return image.error().with_context(path(entry->name));
+    if (!image.ok() && image.error() == ErrorCode::kUnsupportedVersion) co_return image.error().with_context(file);
+    if (!image.ok()) co_return image.error().with_context(file + ": metadata cannot be read; restore the file as it was");
     snapshot_index_ = *index;
     co_return image;
   }
@@ -114,8 +115,8 @@ io::Task<Result<cluster::ImagePtr>> MetadataLog::replay(cluster::ImagePtr image)
   const Offset first_needed(static_cast<std::int64_t>(image->applied_index().value));
   if (log_->start() > first_needed) {
     co_return Error(ErrorCode::kCorrupt,
-                    fmt::format("{}: commands before offset {} are deleted, but no snapshot holds them", directory_,
-                                log_->start().value));
+                    fmt::format("no snapshot {}/*{} holds the commands before offset {}, which are deleted", directory_,
+                                kSnapshotSuffix, log_->start().value));
   }
   Offset next = first_needed;
   while (next < log_->log_end()) {

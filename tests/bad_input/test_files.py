@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -25,7 +26,21 @@ def start(directory):
     return node_process.Node(BINARY, directory, *SETTINGS)
 
 
-def fill(directory, end_signal, large):
+# A command more than the metadata log keeps without a snapshot.
+COMMANDS_PER_SNAPSHOT = 10_000
+
+
+def change_settings(client, count):
+    """So many commands, sent without waiting for answers in between."""
+    for begin in range(0, count, 500):
+        numbers = range(begin, min(begin + 500, count))
+        client.send(b"".join(wire.INCREMENTAL_ALTER_CONFIGS_V0.frame([(2, "plain", [("segment.ms", 0, str(10**9 + i))])], False)
+                             for i in numbers))
+        for _ in numbers:
+            assert wire.INCREMENTAL_ALTER_CONFIGS_V0.read(client.answer())["resources"][0]["error"] == wire.NONE
+
+
+def fill(directory, end_signal, large, commands=0):
     """A data directory with several logs, and what they hold: of one, with `large` several sealed segments with their indexes;
     of a producer, sequences; of all, a tail. Killed, the tail is in one journal file of each shard only: it is produced
     after the checkpoints, and a moment before the end, so that no slowness of the disk lets a later checkpoint cover it."""
@@ -44,6 +59,7 @@ def fill(directory, end_signal, large):
         for sequence, value in enumerate(held["idempotent", 0]):
             batch = wire.batch([value], producer=5, epoch=0, sequence=sequence)
             assert client.produce("idempotent", batch)["error"] == wire.NONE
+        change_settings(client, commands)
         # The second checkpoint of each shard: the first was made before there was anything.
         until = time.monotonic() + 30
         while len(list((directory / "pyralog-data/journal").glob("*/*-b.checkpoint"))) < 2:
@@ -334,6 +350,69 @@ class MetadataFiles(FilesCase):
                 self.assertIn("pyralog-data/meta/log", self.refusal(directory))
                 path.write_bytes(before)
                 self.check_all(directory, "stopped")
+
+
+class MetadataImages(FilesCase):
+    """The snapshot that stands for the deleted start of the metadata log."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        directory = pathlib.Path(FilesCase.temporary.name) / "imaged"
+        directory.mkdir()
+        FilesCase.templates["imaged"] = (directory, fill(directory, signal.SIGTERM, False, COMMANDS_PER_SNAPSHOT))
+
+    @staticmethod
+    def rewritten(name, change):
+        """Damage with good checksums: what another release or node could have written."""
+        def rewrite(path):
+            image = bytearray(path.read_bytes()[:-4])
+            change(image)
+            struct.pack_into("<I", image, 16, wire.crc32c(image[:16] + image[20:]))
+            path.write_bytes(image + struct.pack("<I", wire.crc32c(image)))
+        rewrite.__name__ = name
+        return rewrite
+
+    def test_damaged(self):
+        for damage in (empty, noise, halve, flip_start, flip_header, flip_middle, flip_end):
+            self.check_refused("imaged", "meta/*.image", damage, "restore the file")
+
+    def test_newer(self):
+        def raise_version(image):
+            struct.pack_into("<H", image, 4, 99)
+        self.check_refused("imaged", "meta/*.image", self.rewritten("newer", raise_version), "version 99.*later release")
+
+    def test_foreign(self):
+        def raise_index(image):
+            struct.pack_into("<Q", image, 36, struct.unpack_from("<Q", image, 36)[0] + 1)
+        self.check_refused("imaged", "meta/*.image", self.rewritten("another index", raise_index), "name and its content")
+        # Another cluster's, whole and of the same name.
+        directory = self.copy("imaged")
+        path = self.find(directory, "meta/*.image")
+        before = path.read_bytes()
+
+        def change_cluster(image):
+            image[20] ^= 0xFF
+        self.rewritten("another cluster", change_cluster)(path)
+        self.assertRegex(self.refusal(directory), "node.toml names cluster .* the metadata beside it cluster .*restore")
+        path.write_bytes(before)
+        self.check_all(directory, "imaged")
+
+    def test_missing(self):
+        directory = self.copy("imaged")
+        path = self.find(directory, "meta/*.image")
+        moved = path.with_suffix(".moved")
+        path.rename(moved)
+        self.assertRegex(self.refusal(directory), r"no snapshot .*meta/\*\.image.*|meta/log.*restore.*no snapshot")
+        moved.rename(path)
+        self.check_all(directory, "imaged")
+
+    def test_one_that_was_not_finished(self):
+        """Left by a crash: the one before it counts."""
+        directory = self.copy("imaged")
+        path = self.find(directory, "meta/*.image")
+        path.with_name("00000000000000020000.image.new").write_bytes(path.read_bytes()[:100])
+        self.check_all(directory, "imaged")
 
 
 class Start(FilesCase):
