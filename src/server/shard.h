@@ -133,7 +133,10 @@ class Shard {
   io::Task<std::vector<DueLog>> find_due_logs(WallTime now);
   io::Task<> compact(DueLog due, WallTime now);
   io::Task<> remove_partition(Incarnation incarnation);
-  io::Task<Result<>> refresh_settings(cluster::LogPtr log);
+  /// Puts the settings of all these logs into force, as far as that goes. The first error counts; logs that it kept in their
+  /// durability class are tried again by housekeeping.
+  io::Task<Result<>> refresh_settings(std::vector<cluster::LogPtr> logs);
+  io::Task<> refresh_partition(Incarnation incarnation, Result<>& outcome);
   void lead_all();
   void install(const cluster::LogPtr& log, PartitionIndex index, storage::PartitionFiles& files);
   io::Task<Result<>> take_producer_ids();

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <unordered_set>
 
 #include "io/when_all.h"
@@ -11,6 +12,9 @@
 
 namespace pyralog::server {
 namespace {
+
+// A change of the class waits for rounds, which all that change at the same time share.
+constexpr std::size_t kRefreshedAtOnceMax = 128;
 
 std::int64_t milliseconds_or_unbounded(const std::optional<std::chrono::milliseconds>& duration) {
   return duration.has_value() ? duration->count() : storage::LogSettings::kUnbounded;
@@ -146,12 +150,13 @@ io::Task<Result<>> Shard::apply(cluster::ImagePtr image, const cluster::Command&
     co_await io::when_all(std::move(removals));
   } else if (const auto* alter = std::get_if<cluster::AlterLogSettings>(&command)) {
     rules_.erase(alter->id);
-    co_return co_await refresh_settings(image_->find_log_ptr(alter->id));
+    std::vector<cluster::LogPtr> logs{image_->find_log_ptr(alter->id)};
+    co_return co_await refresh_settings(std::move(logs));
   } else if (std::holds_alternative<cluster::AlterNodeSettings>(command)) {
     rules_.clear();
     std::vector<cluster::LogPtr> logs;
     image_->for_each_log([&](const cluster::LogPtr& log) { logs.push_back(log); });
-    for (const cluster::LogPtr& log : logs) PYRALOG_CO_TRY(co_await refresh_settings(log));
+    co_return co_await refresh_settings(std::move(logs));
   } else if (std::holds_alternative<cluster::NodeStarted>(command)) {
     lead_all();
   }
@@ -183,15 +188,36 @@ io::Task<> Shard::remove_partition(Incarnation incarnation) {
   }
 }
 
-io::Task<Result<>> Shard::refresh_settings(cluster::LogPtr log) {
-  for (const auto& metadata : log->partitions) {
-    Partition* partition = find(metadata.incarnation);
-    if (partition == nullptr || partition->removed) continue;
-    partition->rules = rules_of(*log);
-    compaction_failed_.erase(metadata.incarnation);  // perhaps they were what was wrong
-    PYRALOG_CO_TRY(co_await partition->data->apply_settings(partition->rules->storage));
+io::Task<Result<>> Shard::refresh_settings(std::vector<cluster::LogPtr> logs) {
+  std::vector<Incarnation> changing;
+  for (const cluster::LogPtr& log : logs) {
+    for (const auto& metadata : log->partitions) {
+      Partition* partition = find(metadata.incarnation);
+      if (partition == nullptr || partition->removed) continue;
+      partition->rules = rules_of(*log);
+      compaction_failed_.erase(metadata.incarnation);  // perhaps they were what was wrong
+      changing.push_back(metadata.incarnation);
+    }
   }
-  co_return Result<>();
+  Result<> outcome;
+  for (std::size_t begin = 0; begin < changing.size(); begin += kRefreshedAtOnceMax) {
+    std::vector<io::Task<>> tasks;
+    for (std::size_t i = begin; i < std::min(changing.size(), begin + kRefreshedAtOnceMax); ++i) {
+      tasks.push_back(refresh_partition(changing[i], outcome));
+    }
+    co_await io::when_all(std::move(tasks));
+  }
+  co_return outcome;
+}
+
+io::Task<> Shard::refresh_partition(Incarnation incarnation, Result<>& outcome) {
+  PartitionUse partition(*this, incarnation);
+  if (!partition) co_return;
+  const Result<> applied = co_await partition->data->apply_settings(partition->rules->storage);
+  if (applied.ok()) co_return;
+  const std::string& directory = partition->data->files().directory();
+  spdlog::error("settings: {}: {}", directory, applied.error().to_string());
+  if (outcome.ok()) outcome = applied.error().with_context(directory);
 }
 
 io::Task<> Shard::housekeeping_loop() {
@@ -217,6 +243,11 @@ io::Task<> Shard::retain_all() {
     } else if (*deleted > 0) {
       spdlog::info("retention: {}: {} segments deleted, starts at {}", partition->data->files().directory(), *deleted,
                    partition->data->start().value);
+    }
+    const bool caches = partition->data->files().durability() == storage::DurabilityClass::kCached;
+    if (caches != partition->rules->settings.write_caching) {
+      Result<> outcome;
+      co_await refresh_partition(incarnation, outcome);
     }
     co_await reactor_.yield();
   }
