@@ -86,9 +86,8 @@ io::Task<Result<>> MetadataLog::append(const cluster::Command& command) {
   PYRALOG_CO_TRY(builder.append({.timestamp = home_.reactor().wall_now(), .value = ByteView(bytes)}));
   PYRALOG_CO_ASSIGN(const ByteView batch, builder.finish());
   auto appended = log_->append(Slice::copy_of(batch));
-  while (!appended.ok() && appended.error() == ErrorCode::kUnavailable) {
-    PYRALOG_CO_TRY(co_await log_->prepare());
-    appended = log_->append(Slice::copy_of(batch));
+  if (!appended.ok() && appended.error() == ErrorCode::kUnavailable) {
+    appended = co_await log_->append_in_turn(Slice::copy_of(batch));
   }
   if (!appended.ok()) co_return std::move(appended).error();
   if (storage::planted(storage::Bug::kMetadataNotAwaited)) co_return Result<>();

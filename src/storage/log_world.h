@@ -47,14 +47,10 @@ class LogWorld {
 
   Result<Appended> append(const BatchSpec& spec) {
     const std::vector<std::byte> bytes = make_batch(spec);
-    for (;;) {
-      const Slice batch = Slice::copy_of(bytes);
-      auto appended = node.reactor->enter([&] { return log().append(batch); });
-      if (appended.ok() || !(appended.error() == ErrorCode::kUnavailable)) return appended;
-      const Result<> prepared = run(log().prepare());
-      EXPECT_TRUE(prepared.ok()) << prepared.error().to_string();
-      if (!prepared.ok()) return ErrorCode::kIo;
-    }
+    const Slice batch = Slice::copy_of(bytes);
+    auto appended = node.reactor->enter([&] { return log().append(batch); });
+    if (appended.ok() || !(appended.error() == ErrorCode::kUnavailable)) return appended;
+    return run(log().append_in_turn(Slice::copy_of(bytes)));
   }
   void apply(LogSettings settings) {
     settings_ = std::make_shared<const LogSettings>(settings);

@@ -62,8 +62,13 @@ bool PartitionLog::must_roll(std::size_t batch_bytes, WallTime now) const noexce
 
 Result<Appended> PartitionLog::append(Slice bytes) {
   if (epoch_ == kNoLeaderEpoch) return ErrorCode::kNotLeader;
+  if (is_cutting_ || appends_waiting_ > 0 || !files_.state().producers_known()) return ErrorCode::kUnavailable;
+  return append_now(std::move(bytes));
+}
+
+Result<Appended> PartitionLog::append_now(Slice bytes) {
+  if (epoch_ == kNoLeaderEpoch) return ErrorCode::kNotLeader;
   LogState& state = files_.state();
-  if (is_cutting_ || !state.producers_known()) return ErrorCode::kUnavailable;
   PYRALOG_ASSIGN(record::MutableBatch batch, record::MutableBatch::parse(bytes.mutable_view()));
   const record::BatchView& view = batch.view();
   const std::size_t batch_bytes = view.batch_bytes();
@@ -110,6 +115,16 @@ io::Task<Result<>> PartitionLog::prepare() {
   const Gate::Pass pass = co_await changes_.enter();
   if (files_.state().producers_known()) co_return Result<>();
   co_return co_await rebuild_producers();
+}
+
+io::Task<Result<Appended>> PartitionLog::append_in_turn(Slice bytes) {
+  ++appends_waiting_;
+  const Gate::Pass pass = co_await changes_.enter();
+  Result<> prepared;
+  if (!files_.state().producers_known()) prepared = co_await rebuild_producers();
+  --appends_waiting_;
+  PYRALOG_CO_TRY(std::move(prepared));
+  co_return append_now(std::move(bytes));
 }
 
 void PartitionLog::on_synced() {

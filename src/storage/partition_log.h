@@ -14,6 +14,7 @@
 #include "core/time.h"
 #include "io/sync.h"
 #include "io/task_scope.h"
+#include "storage/appended.h"
 #include "storage/compaction.h"
 #include "storage/gate.h"
 #include "storage/log_read.h"
@@ -29,16 +30,6 @@ namespace pyralog::storage {
 enum class CommitRule : std::uint8_t {
   kLocal,     ///< this copy is the only one: what it has acknowledged is committed
   kExternal,  ///< replication, by `advance_high_watermark`
-};
-
-/// What became of a client's batch.
-struct Appended {
-  Offset base;
-  Offset end;           ///< exclusive
-  RoundSequence round;  ///< wait for it before acknowledging the batch as durable
-  /// The log's append time if it stamps one; of a retry, what the original has; else negative.
-  WallTime timestamp = record::kNoTimestamp;
-  bool is_duplicate = false;
 };
 
 /// One partition's log as Kafka's clients see it, on top of its shard's store: offsets, epochs, idempotence, high watermark,
@@ -75,9 +66,11 @@ class PartitionLog {
 
   /// Appends a client's batch, which has passed `verify_crc` and `check_structure`; stamps it in place, so nobody else may
   /// have its bytes yet. A retry appends nothing. Errors: kNotLeader; kTooLarge; kOutOfOrderSequence, kProducerFenced,
-  /// kInvalidRecord; kNoSpace; kUnavailable: `prepare` and try again; those of the store. The log is then unchanged.
+  /// kInvalidRecord; kNoSpace; kUnavailable: only `append_in_turn` will do; those of the store. The log is then unchanged.
   Result<Appended> append(Slice batch);
-  /// Waits until the log can be appended to: changes under way have ended, producers are known.
+  /// The same, after what `prepare` waits for. Those who wait go on in the order of their calls, and nobody overtakes them.
+  io::Task<Result<Appended>> append_in_turn(Slice batch);
+  /// Waits until changes under way have ended and producers are known.
   io::Task<Result<>> prepare();
 
   /// Records below `offset` are committed (kExternal). Never moves back, nor beyond the log's end.
@@ -214,6 +207,7 @@ class PartitionLog {
   io::Task<Result<>> write_snapshot(ProducerSnapshot snapshot);
   io::Task<Result<>> wait_durable(RoundSequence round);
   io::Task<Result<>> rebuild_producers();
+  Result<Appended> append_now(Slice bytes);
   io::Task<Result<std::optional<ProducerSnapshot>>> usable_snapshot();
   io::Task<Result<std::vector<Offset>>> list_snapshots();
   io::Task<Result<>> replay_producers(ProducerTable& table, Offset from);
@@ -226,6 +220,7 @@ class PartitionLog {
   LeaderEpoch epoch_ = kNoLeaderEpoch;
   CommitRule rule_;
   std::uint32_t cuts_ = 0;   ///< truncations so far: positions found before one mean nothing after it
+  std::size_t appends_waiting_ = 0;
   bool is_cutting_ = false;  ///< a truncation is under way
   bool is_spilling_ = false;
   bool is_taking_snapshot_ = false;

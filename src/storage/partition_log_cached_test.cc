@@ -115,6 +115,39 @@ TEST(CachedPartitionLog, KeepsEverythingThroughACleanStop) {
   EXPECT_EQ(read_all(), before);
 }
 
+TEST(CachedPartitionLog, NobodyOvertakesAnAppendThatWaitsForAChange) {
+  LogWorld world(9, cached_settings());
+  world.append({.records = 3}).value();
+  PartitionLog& log = world.log();
+  std::optional<Result<Appended>> first, second;
+  const auto keep = [](io::Task<Result<Appended>> append, std::optional<Result<Appended>>& into) -> io::Task<> {
+    into.emplace(co_await std::move(append));
+  };
+  const auto change = [](PartitionLog& changed) -> io::Task<> {
+    EXPECT_TRUE((co_await changed.apply_settings(std::make_shared<const LogSettings>())).ok());
+  };
+  world.node.world.start(*world.node.reactor, change(log));
+  const auto refuses = [&] {
+    return !world.node.reactor->enter([&] { return log.append(Slice::copy_of(fixture::make_batch({.records = 1}))); }).ok();
+  };
+  while (!refuses()) ASSERT_TRUE(world.node.world.step());
+  const Offset end = log.log_end();
+  const auto append = [&](int records, std::optional<Result<Appended>>& into) {
+    const Slice batch = Slice::copy_of(fixture::make_batch({.records = records}));
+    world.node.world.start(*world.node.reactor, keep(log.append_in_turn(batch), into));
+  };
+  append(2, first);
+  append(5, second);
+  // Whatever comes at any moment between, an event of the world at a time, has to go behind them.
+  world.node.world.run_for(std::chrono::microseconds(10));
+  while (!second.has_value()) {
+    ASSERT_TRUE(refuses());
+    ASSERT_TRUE(world.node.world.step());
+  }
+  EXPECT_EQ(first->value().base, end);
+  EXPECT_EQ(second->value().base, end + OffsetDelta(2));
+}
+
 TEST(CachedPartitionLog, BecomesDurableWithAllThatPrecedes) {
   for (const CrashMode mode : {CrashMode::kKill, CrashMode::kPowerLoss, CrashMode::kPowerLossDestroyingBlocks}) {
     LogWorld world(6, cached_settings());

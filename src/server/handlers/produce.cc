@@ -119,14 +119,10 @@ io::Task<> append_here(Shard& shard, PartitionAppend& append) {
     co_return;
   }
   auto appended = partition->data->append(append.batch);
-  while (!appended.ok() && appended.error() == ErrorCode::kUnavailable) {
+  if (!appended.ok() && appended.error() == ErrorCode::kUnavailable) {
     // The log is being changed, or has to read up on its producers first.
-    if (auto prepared = co_await partition->data->prepare(); !prepared.ok()) {
-      appended = std::move(prepared).error();
-      break;
-    }
+    appended = co_await partition->data->append_in_turn(append.batch);
     if (partition->removed) co_return append.refuse(KafkaError::kUnknownTopicOrPartition);
-    appended = partition->data->append(append.batch);
   }
   append.batch = Slice();
   if (!appended.ok()) {
