@@ -108,6 +108,36 @@ TEST(JournalFormat, GoldenRoundsStillRead) {
   EXPECT_EQ(as_text(encode_again(second)), as_text(second.bytes));
 }
 
+TEST(JournalFormat, GoldenPartitionStillReads) {
+  const std::string file = golden("journal_v1.journal");
+  std::uint64_t position = kFirstRoundAt;
+  for (int i = 0; i < 2; ++i) position += read_round(as_bytes(file), position).header.length;
+  const GoldenRound round = read_round(as_bytes(file), position);
+  EXPECT_EQ(round.header.sequence, RoundSequence(43));
+  EXPECT_EQ(position + round.header.length, file.size());
+  ASSERT_EQ(round.descriptors.size(), 1u);
+  EXPECT_EQ(round.descriptors[0].kind, RoundKind::kPartition);
+  EXPECT_EQ(round.descriptors[0].incarnation, Incarnation(14));
+  ByteView bytes = as_bytes(round.payload(0));
+  const CheckpointPartition read = decode_partition(bytes).value();
+  EXPECT_TRUE(bytes.empty());
+  EXPECT_EQ(read.incarnation, Incarnation(14));
+  EXPECT_EQ(read.redo, PartitionEntry::kNoRedo);
+  EXPECT_EQ(read.durability, DurabilityClass::kCached);
+  EXPECT_EQ(read.directory, "logs/clicks/0");
+  EXPECT_EQ(read.cached->scan_from, (LogPosition{Offset(4), 64}));
+  EXPECT_EQ(read.cached->solid_end, (LogPosition{Offset(4), 0}));
+  EXPECT_EQ(as_text(encode_again(round)), as_text(round.bytes));
+
+  const std::string state = golden("log_state_v1.bin");
+  const PartitionEntry entry{.incarnation = read.incarnation, .redo = read.redo, .start = read.start,
+                             .durability = read.durability, .directory = read.directory, .bounds = read.cached_bounds,
+                             .segments = read.segments, .cached = read.cached, .state = as_bytes(state)};
+  std::vector<std::byte> again;
+  entry.encode(again);
+  EXPECT_EQ(as_text(again), round.payload(0));
+}
+
 TEST(JournalFormat, RefusesEveryFlippedBitThatMatters) {
   const std::string file = golden("journal_v1.journal");
   const GoldenRound round = read_round(as_bytes(file), kFirstRoundAt);

@@ -74,7 +74,8 @@ write("segment_v1.timeindex", index_file(b"PYPRTIM1", 2, 255, *TAIL, [
     struct.pack("<qq", SEEN + 10 * i + 1, 1000 + 2 * i) for i in range(300)]))
 
 
-# A journal file with blocks of 512 bytes: its header twice, a round of every kind, and the EMPTY round that proves it.
+# A journal file with blocks of 512 bytes: its header twice, a round of nearly every kind, the EMPTY round that proves it, and
+# one with a PARTITION.
 DISK = bytes(range(1, 17))
 SALT = 0x1122334455667788
 STATE_BYTES = (HERE / "log_state_v1.bin").read_bytes()
@@ -128,7 +129,6 @@ first = journal_round(SALT, 41, 1024, [
     (7, dict(incarnation=13), b""),
 ], 512)
 second = journal_round(SALT, 42, 1024 + len(first), [(9, dict(incarnation=0), b"")], 512)
-write("journal_v1.journal", header + header + first + second)
 
 
 def checkpoint(sequence, shown, redo_from, generation, shard, flags, partitions, states, block):
@@ -147,7 +147,12 @@ def checkpoint_partition(incarnation, redo, start, durability, directory, segmen
     return out + state
 
 
+CACHED = checkpoint_partition(
+    14, 2**64 - 1, 0, 1, b"logs/clicks/0", [(0, 900, 900, 1), (4, 95, 64, 1)], (4, 64, 4, 0), STATE_BYTES)
+third = journal_round(SALT, 43, 1024 + len(first) + len(second), [(10, dict(incarnation=14), CACHED)], 512)
+write("journal_v1.journal", header + header + first + second + third)
+
 write("checkpoint_v1.checkpoint", checkpoint(77, 42, 40, 2, 3, 1, [
     checkpoint_partition(9, 40, 1, 0, b"logs/orders/3", [(1, 0, 0, 0)], None, STATE_BYTES),
-    checkpoint_partition(14, 2**64 - 1, 0, 1, b"logs/clicks/0", [(0, 900, 900, 1), (4, 95, 64, 1)], (4, 64, 4, 0), STATE_BYTES),
+    CACHED,
 ], [struct.pack("<QQI", 1, 6, 6) + b"term 8"], 512))
