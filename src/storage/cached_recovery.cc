@@ -6,6 +6,7 @@
 
 #include "record/batch_view.h"
 #include "storage/file_names.h"
+#include "storage/planted.h"
 #include "storage/recovery.h"
 
 namespace pyralog::storage {
@@ -35,7 +36,7 @@ bool CachedRecovery::continues(const PartitionFiles& partition, ByteView bytes, 
   if (!batch.ok() || !batch->verify_crc().ok()) return false;
   // Offsets and epochs lie outside of the checksum. Above what was synced, only a batch that follows exactly is believed.
   if (batch->leader_epoch() < partition.state().epochs().latest()) return false;
-  return solid ? batch->base_offset() >= partition.log_end() : batch->base_offset() == partition.log_end();
+  return solid || planted(Bug::kScanBelievesGaps) ? batch->base_offset() >= partition.log_end() : batch->base_offset() == partition.log_end();
 }
 
 io::Task<Result<std::uint64_t>> CachedRecovery::scan(PartitionFiles& partition, LogPosition from, std::uint64_t end,
@@ -47,7 +48,7 @@ io::Task<Result<std::uint64_t>> CachedRecovery::scan(PartitionFiles& partition, 
   if (!opened.ok()) co_return std::move(opened).error();
   io::File& file = **opened;
   // What the page cache alone has must be on the disk before it is served, and it may have what the disk lacks.
-  PYRALOG_CO_TRY(co_await file.sync());
+  if (!planted(Bug::kScanNotSynced)) PYRALOG_CO_TRY(co_await file.sync());
   PYRALOG_CO_ASSIGN(const std::uint64_t size, file.size());
   end = std::min(end, size);
   FileWindow window(file, context_.geometry().block_bytes, size);

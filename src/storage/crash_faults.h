@@ -56,6 +56,15 @@ inline std::vector<std::string> files_that_end(const io::VirtualDisk& disk, std:
   return paths;
 }
 
+/// The next sync of some file of the store, or of the directory that it is in, fails.
+inline void plan_failed_sync(io::VirtualDisk& disk, Random& random) {
+  constexpr std::string_view kSuffixes[] = {".journal", ".journal", ".checkpoint", ".log", ".log"};
+  const auto paths = files_that_end(disk, kSuffixes[random.below(std::size(kSuffixes))]);
+  if (paths.empty()) return;
+  const std::string& path = paths[random.below(paths.size())];
+  disk.fail_next_sync(random.chance(1, 5) ? path.substr(0, path.rfind('/')) : path);
+}
+
 /// One flipped bit in a file of the store.
 struct FlippedBit {
   std::string path;

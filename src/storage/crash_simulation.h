@@ -93,11 +93,6 @@ class Simulation {
       disk().crash_after_write("data/journal/0/1-" + std::string(which) + ".checkpoint", draw_mode());
     }
   }
-  void plan_failed_sync() {
-    constexpr std::string_view kSuffixes[] = {".journal", ".journal", ".checkpoint", ".log"};
-    const auto paths = files_that_end(disk(), kSuffixes[random_.below(std::size(kSuffixes))]);
-    if (!paths.empty()) disk().fail_next_sync(paths[random_.below(paths.size())]);
-  }
   /// Whether errors are to be expected: a sync of this life has failed.
   bool sync_failed() { return disk().faults().syncs_failed > syncs_failed_before_; }
 
@@ -133,7 +128,7 @@ class Simulation {
     check(store);
     store_ = &store;
     for (std::uint64_t i = 0; i < operations && error.empty() && !store.failure().has_value(); ++i) {
-      if (emphasis_ == Emphasis::kFailedSyncs && random_.chance(1, 25)) plan_failed_sync();
+      if (emphasis_ == Emphasis::kFailedSyncs && random_.chance(1, 25)) plan_failed_sync(disk(), random_);
       co_await workload_.operate(store);
     }
     if (operations == 0) co_await check_idle(store);

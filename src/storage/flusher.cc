@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "storage/planted.h"
+
 namespace pyralog::storage {
 namespace {
 
@@ -181,6 +183,7 @@ io::Task<Result<>> Flusher::sync_written(PartitionFiles& partition) {
     const LogPosition first{segment.base, 0}, last{segment.base, segment.clean_end};
     if (last > ledger.cached()->synced && first < end) bases.push_back(segment.base);
   }
+  if (planted(Bug::kSolidBeforeSync)) (void)ledger.cached_synced(end);
   for (const Offset base : bases) {
     PYRALOG_CO_ASSIGN(const SharedFile file, co_await segments_.open(partition, base));
     PYRALOG_CO_TRY(co_await file->sync());

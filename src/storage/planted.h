@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-/// Bugs to plant, so that the crash simulation can be shown to catch them (storage.md §9). They exist only in the program
+/// Bugs to plant, so that the crash simulations can be shown to catch them (storage.md §9). They exist only in the program
 /// `storage_planted_bugs` and `sim_planted_bugs`; everywhere else `planted` is a constant and leaves no code. README.md says
 /// which of storage.md's list are no bugs here.
 namespace pyralog::storage {
@@ -42,6 +42,12 @@ enum class Bug : std::uint8_t {
   kOlderRecordWins,
   kTombstoneGoesAtOnce,
   kProducersForgotten,
+  // Of the cached class.
+  kClassesShareSegment,
+  kSolidBeforeSync,
+  kScanNotSynced,
+  kScanBelievesGaps,
+  kEmptiedNamesKept,
   // Above the store; `sim_planted_bugs` has these too.
   kMetadataNotAwaited,
   kProducerIdsOverlap,

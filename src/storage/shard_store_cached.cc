@@ -2,6 +2,7 @@
 // recovery must know of goes there as the partition's whole entry, which says how the log was; after it, files alone count.
 #include <algorithm>
 
+#include "storage/planted.h"
 #include "storage/shard_store.h"
 #include "storage/store_parts.h"
 
@@ -49,7 +50,7 @@ io::Task<Result<>> ShardStore::change_class(PartitionFiles& partition, Durabilit
   Result<> done = parts.serving();
   if (done.ok()) {
     // A cached append must not rewrite a block with durable bytes: the classes never share a segment.
-    roll(partition);
+    if (!planted(Bug::kClassesShareSegment)) roll(partition);
     done = co_await parts.put_class(partition, durability);
   }
   parts.cleaner.thaw(partition);
@@ -115,8 +116,10 @@ io::Task<Result<>> ShardStore::Parts::truncate_cached(PartitionFiles& partition,
     gone.push_back({at.segment});
     ledger.segment(at.segment)->named = false;
   }
-  if (done.ok()) done = co_await segments.remove(partition, std::move(gone));
-  if (done.ok()) done = co_await segments.sync_directory(partition);
+  if (!planted(Bug::kEmptiedNamesKept)) {
+    if (done.ok()) done = co_await segments.remove(partition, std::move(gone));
+    if (done.ok()) done = co_await segments.sync_directory(partition);
+  }
   if (done.ok()) {
     ledger.roll(end);
     partition.state().begin_segment(end);

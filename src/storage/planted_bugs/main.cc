@@ -5,7 +5,9 @@
 
 #include <cstdio>
 #include <string_view>
+#include <variant>
 
+#include "storage/cached_crash_simulation.h"
 #include "storage/compaction_simulation.h"
 #include "storage/crash_simulation.h"
 #include "storage/planted.h"
@@ -13,9 +15,14 @@
 namespace pyralog::storage::crash {
 namespace {
 
+struct Compacted {};
+struct Cached {};
+/// The simulation that is to show a bug: the store's with an emphasis, a compacted log's, the cached class's.
+using Runs = std::variant<Emphasis, Compacted, Cached>;
+
 struct Planted {
   Bug bug;
-  std::optional<Emphasis> emphasis;  ///< of the runs that are to show it; none: those of a compacted log
+  Runs runs;
   const char* name;
 };
 
@@ -47,19 +54,30 @@ constexpr Planted kPlanted[] = {
     {Bug::kCompactedFileNotSynced, Emphasis::kCompaction, "a compacted segment is not synced"},
     {Bug::kCompactedNameNotSynced, Emphasis::kCompaction, "nor is its name"},
     {Bug::kReplacedSegmentsGoFirst, Emphasis::kCompaction, "replaced segments go before that is durable"},
-    {Bug::kCompactionWithoutState, {}, "a compaction that does not carry the log's state"},
-    {Bug::kSupersededKept, {}, "superseded records stay"},
-    {Bug::kOlderRecordWins, {}, "an older record wins"},
-    {Bug::kTombstoneGoesAtOnce, {}, "tombstones go at once"},
-    {Bug::kProducersForgotten, {}, "producers are forgotten"},
+    {Bug::kCompactionWithoutState, Compacted{}, "a compaction that does not carry the log's state"},
+    {Bug::kSupersededKept, Compacted{}, "superseded records stay"},
+    {Bug::kOlderRecordWins, Compacted{}, "an older record wins"},
+    {Bug::kTombstoneGoesAtOnce, Compacted{}, "tombstones go at once"},
+    {Bug::kProducersForgotten, Compacted{}, "producers are forgotten"},
+    {Bug::kClassesShareSegment, Cached{}, "both classes in one segment"},
+    {Bug::kSolidBeforeSync, Cached{}, "solid before the sync"},
+    {Bug::kScanNotSynced, Cached{}, "a scan does not sync what it finds"},
+    {Bug::kScanBelievesGaps, Cached{}, "a scan believes gaps above what was synced"},
+    {Bug::kEmptiedNamesKept, Cached{}, "names that a truncation emptied are kept"},
 };
 
 constexpr std::uint64_t kSeedsPerChild = 25;
 constexpr std::uint64_t kSeedsMax = 1000;
 constexpr unsigned kSecondsPerChild = 120;
 
+bool passes(Runs runs, std::uint64_t seed) {
+  if (std::holds_alternative<Compacted>(runs)) return CompactionSimulation(seed).run();
+  if (std::holds_alternative<Cached>(runs)) return cached::Simulation(seed).run();
+  return Simulation(seed, std::get<Emphasis>(runs)).run();
+}
+
 /// Whether one of the seeds from `first` on fails: a wrong state, a failed assertion, a hang.
-bool fails(Bug bug, std::optional<Emphasis> emphasis, std::uint64_t first) {
+bool fails(Bug bug, Runs runs, std::uint64_t first) {
   std::fflush(nullptr);  // else the child would print it again
   const pid_t child = fork();
   if (child == 0) {
@@ -67,8 +85,7 @@ bool fails(Bug bug, std::optional<Emphasis> emphasis, std::uint64_t first) {
     alarm(kSecondsPerChild);
     if (std::freopen("/dev/null", "w", stderr) == nullptr) _exit(2);
     for (std::uint64_t seed = first; seed < first + kSeedsPerChild; ++seed) {
-      const bool passed = emphasis.has_value() ? Simulation(seed, *emphasis).run() : CompactionSimulation(seed).run();
-      if (!passed) _exit(1);
+      if (!passes(runs, seed)) _exit(1);
     }
     _exit(0);
   }
@@ -79,7 +96,7 @@ bool fails(Bug bug, std::optional<Emphasis> emphasis, std::uint64_t first) {
 
 bool caught(const Planted& planted) {
   for (std::uint64_t first = 1; first <= kSeedsMax; first += kSeedsPerChild) {
-    if (!fails(planted.bug, planted.emphasis, first)) continue;
+    if (!fails(planted.bug, planted.runs, first)) continue;
     std::printf("caught within %4llu seeds: %s\n", static_cast<unsigned long long>(first + kSeedsPerChild - 1), planted.name);
     return true;
   }
@@ -99,8 +116,12 @@ int run(std::string_view only) {
     std::printf("fails without a planted bug\n");
     ++missed;
   }
-  if (only.empty() && fails(Bug::kNone, {}, 1)) {
+  if (only.empty() && fails(Bug::kNone, Compacted{}, 1)) {
     std::printf("a compacted log fails without a planted bug\n");
+    ++missed;
+  }
+  if (only.empty() && fails(Bug::kNone, Cached{}, 1)) {
+    std::printf("a cached log fails without a planted bug\n");
     ++missed;
   }
   return missed == 0 ? 0 : 1;
