@@ -94,7 +94,10 @@ io::Task<Result<std::vector<SettingInfo>>> describe_settings(ClusterClient& clus
   co_return std::move(settings);
 }
 
-io::Task<Result<>> alter_settings(ClusterClient& cluster, std::string log, std::vector<SettingChange> changes) {
+namespace {
+
+io::Task<Result<>> alter(ClusterClient& cluster, ResourceType type, std::string name, std::string subject,
+                         std::vector<SettingChange> changes) {
   PYRALOG_CO_ASSIGN(const auto connection, co_await cluster.controller_connection());
   std::vector<IncrementalAlterConfigsRequest::Config> configs;
   for (const SettingChange& change : changes) {
@@ -107,13 +110,24 @@ io::Task<Result<>> alter_settings(ClusterClient& cluster, std::string log, std::
     configs.push_back(config);
   }
   const std::vector<IncrementalAlterConfigsRequest::Resource> resources{
-      {.resource_type = ResourceType::kTopic, .resource_name = log, .configs = configs}};
+      {.resource_type = type, .resource_name = name, .configs = configs}};
   const IncrementalAlterConfigsRequest request{.resources = resources};
   PYRALOG_CO_ASSIGN(
       const auto reply,
       (co_await connection->call<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse>(request)));
   PYRALOG_CO_ASSIGN(const auto answer, only(reply.message.responses));
-  co_return check_answer(answer.error_code, log_subject(log), answer.error_message);
+  co_return check_answer(answer.error_code, subject, answer.error_message);
+}
+
+}  // namespace
+
+io::Task<Result<>> alter_settings(ClusterClient& cluster, std::string log, std::vector<SettingChange> changes) {
+  std::string subject = log_subject(log);
+  co_return co_await alter(cluster, ResourceType::kTopic, std::move(log), std::move(subject), std::move(changes));
+}
+
+io::Task<Result<>> alter_node_defaults(ClusterClient& cluster, std::vector<SettingChange> changes) {
+  co_return co_await alter(cluster, ResourceType::kBroker, "", "the defaults of all nodes", std::move(changes));
 }
 
 namespace {

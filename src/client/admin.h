@@ -43,6 +43,8 @@ struct SettingChange {
   std::optional<std::string> value;
 };
 io::Task<Result<>> alter_settings(ClusterClient& cluster, std::string log, std::vector<SettingChange> changes);
+/// What holds on all nodes for logs without a setting of their own.
+io::Task<Result<>> alter_node_defaults(ClusterClient& cluster, std::vector<SettingChange> changes);
 
 struct OffsetInfo {
   Offset offset{-1};  ///< -1: no record is that late

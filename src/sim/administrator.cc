@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::uint32_t kExtraLogsMax = 6;
 constexpr std::int32_t kPartitionsMax = 8;
+const std::string kClass = "write.caching";
 
 client::BrokerConnection::Options connection_options() {
   return {.connect_timeout = std::chrono::seconds(2), .request_timeout = std::chrono::seconds(8)};
@@ -18,13 +19,14 @@ client::BrokerConnection::Options connection_options() {
 
 std::size_t Administrator::add(const LogPlan& plan, bool may_be_deleted) {
   LogFacts facts{.name = plan.name,
-                 .is_cached = plan.is_cached,
                  .may_shrink = plan.may_shrink,
                  .may_be_deleted = may_be_deleted,
                  .partitions_min = plan.partitions,
                  .partitions_max = plan.partitions};
   for (const auto& [name, value] : plan.settings) facts.settings[name].acknowledged = value;
-  return stage_.history.add_log(std::move(facts));
+  const std::size_t log = stage_.history.add_log(std::move(facts));
+  if (plan.is_cached || may_become_cached(log)) stage_.history.ask_class(log, true);
+  return log;
 }
 
 io::Task<> Administrator::create_planned() {
@@ -56,15 +58,8 @@ io::Task<> Administrator::create(client::ClusterClient& cluster, const LogPlan& 
 }
 
 io::Task<> Administrator::run() {
-  while (!stage_.stopping) {
-    std::vector<io::Endpoint> bootstrap{stage_.server.kafka()};
-    auto cluster = co_await client::ClusterClient::connect(std::move(bootstrap), connection_options());
-    if (cluster.ok()) {
-      co_await use(**cluster);
-      co_await (*cluster)->close();
-    }
-    co_await pause_for(random_, std::chrono::milliseconds(500));
-  }
+  const auto work = [this](client::ClusterClient& cluster) { return use(cluster); };
+  co_await keep_using(stage_, random_, connection_options(), work);
 }
 
 io::Task<> Administrator::use(client::ClusterClient& cluster) {
@@ -75,7 +70,15 @@ io::Task<> Administrator::use(client::ClusterClient& cluster) {
       case 2: co_await remove(cluster); break;
       case 3: co_await grow(cluster); break;
       case 4:
-      case 5: co_await alter(cluster); break;
+      case 5:
+        if (stage_.plan.changes_class_default && random_.chance(1, 3)) {
+          co_await alter_class_default(cluster);
+        } else if (stage_.plan.changes_class && random_.chance(2, 3)) {
+          co_await alter_class(cluster);
+        } else {
+          co_await alter(cluster);
+        }
+        break;
       default: co_await delete_records(cluster); break;
     }
     co_await pause_for(random_, 4 * stage_.plan.pause_max);
@@ -142,6 +145,66 @@ io::Task<> Administrator::alter(client::ClusterClient& cluster) {
   setting.unanswered.erase(value);
   setting.acknowledged = value;
   stage_.coverage.add(Happened::kSettingsAltered);
+}
+
+bool Administrator::follows_default(std::size_t log) const {
+  const auto own = stage_.history.log(log).settings.find(kClass);
+  return own == stage_.history.log(log).settings.end() || own->second.acknowledged.empty();
+}
+
+/// Whether what was asked for and not answered, or what holds, makes it cached.
+bool Administrator::may_become_cached(std::size_t log) const {
+  const LogFacts& facts = stage_.history.log(log);
+  const auto own = facts.settings.find(kClass);
+  if (own != facts.settings.end() && own->second.unanswered.contains("true")) return true;
+  if (!follows_default(log)) return own->second.acknowledged == "true";
+  const LogFacts::Setting& node = stage_.history.class_default();
+  return node.acknowledged == "true" || node.unanswered.contains("true");
+}
+
+io::Task<> Administrator::alter_class(client::ClusterClient& cluster) {
+  const auto log = stage_.pick_log(random_);
+  if (!log.has_value()) co_return;
+  const bool is_cached = random_.chance(1, 2);
+  const std::string name = stage_.history.log(*log).name, value = is_cached ? "true" : "false";
+  const bool was_cached = stage_.history.log(*log).may_be_cached;
+  const MonotonicTime asked = stage_.now();
+  const std::uint32_t life = stage_.server.life();
+  stage_.history.ask_class(*log, is_cached);
+  stage_.history.log(*log).settings[kClass].unanswered.insert(value);
+  std::vector<client::SettingChange> changes{{.name = kClass, .value = value}};
+  const Result<> altered = co_await client::alter_settings(cluster, name, std::move(changes));
+  stage_.note("alter " + name + " write.caching=" + value + ": " + (altered.ok() ? "ok" : altered.error().to_string()));
+  if (!altered.ok()) co_return;
+  LogFacts::Setting& setting = stage_.history.log(*log).settings[kClass];
+  setting.unanswered.erase(value);
+  setting.acknowledged = value;
+  if (is_cached != was_cached) stage_.coverage.add(is_cached ? Happened::kMadeCached : Happened::kMadeDurable);
+  if (is_cached || may_become_cached(*log)) co_return;
+  stage_.history.became_durable(*log, asked, stage_.server.life() == life ? std::optional(life) : std::nullopt);
+}
+
+io::Task<> Administrator::alter_class_default(client::ClusterClient& cluster) {
+  History& history = stage_.history;
+  const bool is_cached = random_.chance(1, 2);
+  const std::string value = is_cached ? "true" : "false";
+  const MonotonicTime asked = stage_.now();
+  const std::uint32_t life = stage_.server.life();
+  for (std::size_t log = 0; log < history.log_count(); ++log) {
+    if (follows_default(log)) history.ask_class(log, is_cached);
+  }
+  history.class_default().unanswered.insert(value);
+  std::vector<client::SettingChange> changes{{.name = kClass, .value = value}};
+  const Result<> altered = co_await client::alter_node_defaults(cluster, std::move(changes));
+  stage_.note("alter the node's write.caching=" + value + ": " + (altered.ok() ? "ok" : altered.error().to_string()));
+  if (!altered.ok()) co_return;
+  history.class_default().unanswered.erase(value);
+  history.class_default().acknowledged = value;
+  stage_.coverage.add(Happened::kDefaultChanged);
+  const auto same_life = stage_.server.life() == life ? std::optional(life) : std::nullopt;
+  for (std::size_t log = 0; log < history.log_count(); ++log) {
+    if (follows_default(log) && !may_become_cached(log)) history.became_durable(log, asked, same_life);
+  }
 }
 
 io::Task<> Administrator::delete_records(client::ClusterClient& cluster) {

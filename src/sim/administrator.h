@@ -23,6 +23,10 @@ class Administrator {
   io::Task<> remove(client::ClusterClient& cluster);
   io::Task<> grow(client::ClusterClient& cluster);
   io::Task<> alter(client::ClusterClient& cluster);
+  io::Task<> alter_class(client::ClusterClient& cluster);
+  io::Task<> alter_class_default(client::ClusterClient& cluster);
+  bool follows_default(std::size_t log) const;
+  bool may_become_cached(std::size_t log) const;
   io::Task<> delete_records(client::ClusterClient& cluster);
   std::size_t add(const LogPlan& plan, bool may_be_deleted);
 

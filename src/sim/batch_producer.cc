@@ -217,7 +217,7 @@ void BatchProducer::settle(Part part, KafkaError error, Offset base) {
       return stage_.history.refuse(part.sending, stage_.now());
     case KafkaError::kOutOfOrderSequenceNumber:
     case KafkaError::kUnknownProducerId:
-      if (!log.is_cached) stage_.history.violate("log " + log.name + " forgot batches of an idempotent producer");
+      if (!log.was_cached) stage_.history.violate("log " + log.name + " forgot batches of an idempotent producer");
       return forget_id();
     default:
       stage_.history.violate("a produce request is refused with " + std::string(kafka_error_name(error)));

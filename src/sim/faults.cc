@@ -24,6 +24,9 @@ void Simulation::inject(const Fault& fault) {
     case FaultKind::kServerPause:
     case FaultKind::kClockJump: return inject_at_server(fault);
     case FaultKind::kCrashAtStep:
+    case FaultKind::kCrashInWrite:
+    case FaultKind::kFailedRead:
+    case FaultKind::kRot:
     case FaultKind::kFailedSync:
     case FaultKind::kFailedWrite:
     case FaultKind::kDiskFull:
@@ -62,10 +65,29 @@ void Simulation::inject_at_server(const Fault& fault) {
   world_.jump_wall_clock(kServerNode, fault.detail % 2 == 0 ? jump : -jump);
 }
 
+void Simulation::crash_in_write(std::uint64_t detail) {
+  io::VirtualDisk& disk = world_.disk(kServerNode);
+  constexpr std::string_view kSuffixes[] = {".log", ".log", ".log", ".checkpoint", ".journal"};
+  const std::string_view suffix = kSuffixes[detail % std::size(kSuffixes)];
+  std::vector<std::string> paths = disk.files();
+  std::erase_if(paths, [&](const std::string& path) { return !path.ends_with(suffix); });
+  if (paths.empty()) return;
+  const auto mode = detail / 8 % 2 == 0 ? io::CrashMode::kPowerLoss : io::CrashMode::kPowerLossDestroyingBlocks;
+  disk.crash_after_write(paths[detail / 16 % paths.size()], mode);
+}
+
 void Simulation::inject_at_disk(const Fault& fault) {
   io::VirtualDisk& disk = world_.disk(kServerNode);
   if (fault.kind == FaultKind::kCrashAtStep) {
     disk.crash_at_step(disk.steps() + 1 + fault.detail / 4 % kCrashStepsMax, crash_mode(fault.detail));
+  } else if (fault.kind == FaultKind::kCrashInWrite) {
+    crash_in_write(fault.detail);
+  } else if (fault.kind == FaultKind::kFailedRead) {
+    disk.fail_next_read("");
+  } else if (fault.kind == FaultKind::kRot) {
+    if (!rot_.strike(disk, fault.detail)) return;
+    coverage_.add(Happened::kRotted);
+    note("a bit flips in " + rot_.newest_path());
   } else if (fault.kind == FaultKind::kFailedSync) {
     disk.fail_next_sync("");
   } else if (fault.kind == FaultKind::kFailedWrite) {
@@ -116,6 +138,7 @@ void Simulation::calm() {
   io::VirtualDisk& disk = world_.disk(kServerNode);
   disk.crash_never();
   disk.clear_faults();
+  rot_.heal(disk);
   disk.options() = io::VirtualDiskOptions();
   world_.network().heal_all();
   world_.resume(kServerNode);

@@ -20,6 +20,22 @@ std::size_t History::add_log(LogFacts facts) {
   return logs_.size() - 1;
 }
 
+void History::ask_class(std::size_t log, bool is_cached) {
+  LogFacts& facts = logs_[log];
+  ++facts.class_changes;
+  facts.may_be_cached |= is_cached;
+  facts.was_cached |= is_cached;
+}
+
+void History::became_durable(std::size_t log, MonotonicTime asked, std::optional<std::uint32_t> life) {
+  logs_[log].may_be_cached = false;
+  for (Sending& sending : sendings_) {
+    const bool is_before = sending.log == log && sending.outcome == Outcome::kAcknowledged && sending.answered <= asked;
+    // What an earlier life acknowledged may have been lost by then.
+    if (is_before && sending.life == life) sending.is_durable = true;
+  }
+}
+
 ValueId History::take_values(std::uint32_t count) {
   const ValueId first(sending_by_value_.size());
   sending_by_value_.resize(sending_by_value_.size() + count, SIZE_MAX);
@@ -30,6 +46,7 @@ std::size_t History::send(Sending sending) {
   const std::size_t index = sendings_.size();
   for (std::uint32_t i = 0; i < sending.count; ++i) sending_by_value_[sending.first.value + i] = index;
   part(sending.log, sending.partition).sendings.push_back(index);
+  sending.class_changes = logs_[sending.log].class_changes;
   sendings_.push_back(sending);
   return index;
 }
@@ -44,6 +61,8 @@ void History::acknowledge(std::size_t index, std::optional<Offset> base, Monoton
   sending.answered = now;
   sending.base = base;
   sending.life = life;
+  const LogFacts& log = logs_[sending.log];
+  sending.is_durable = !log.may_be_cached && sending.class_changes == log.class_changes;
   coverage_.add(Happened::kAcknowledged);
   if (!base.has_value()) return;
   if (*base < Offset(0)) return violate(place(sending) + " is acknowledged at offset " + text(*base));
@@ -57,8 +76,8 @@ void History::refuse(std::size_t index, MonotonicTime now) {
 
 void History::raise_end(std::size_t log, PartitionIndex partition, Offset end, std::uint32_t life) {
   Part& of = part(log, partition);
-  if (logs_[log].is_cached && life < of.end_life) return;
-  const bool starts_anew = logs_[log].is_cached && life > of.end_life;
+  if (logs_[log].was_cached && life < of.end_life) return;
+  const bool starts_anew = logs_[log].was_cached && life > of.end_life;
   of.end_seen = starts_anew ? end : std::max(of.end_seen, end);
   of.end_life = std::max(of.end_life, life);
 }
@@ -86,7 +105,7 @@ bool History::check_value(std::size_t log, PartitionIndex partition, Offset offs
     return violate(where + ": a value that was sent elsewhere: " + place(*sending)), false;
   }
   if (sending->outcome == Outcome::kRefused) return violate(where + ": a value that was refused: " + place(*sending)), false;
-  if (sending->base.has_value() && !logs_[log].is_cached) {
+  if (sending->base.has_value() && sending->is_durable) {
     const Offset wanted = *sending->base + OffsetDelta(static_cast<std::int64_t>(value.value - sending->first.value));
     if (wanted != offset) {
       return violate(where + ": a value that was acknowledged at offset " + text(wanted)), false;
@@ -101,7 +120,7 @@ void History::read(std::size_t log, PartitionIndex partition, Offset offset, Byt
     return violate(place(log, partition) + " offset " + text(offset) + ": bytes that nobody sent");
   }
   coverage_.add(Happened::kRead);
-  if (!check_value(log, partition, offset, *id) || logs_[log].is_cached) return;
+  if (!check_value(log, partition, offset, *id) || logs_[log].was_cached) return;
   const auto [known, is_new] = part(log, partition).read.emplace(offset.value, *id);
   if (!is_new && known->second != *id) {
     violate(place(log, partition) + " offset " + text(offset) + ": was value " + std::to_string(known->second.value) +
@@ -111,12 +130,12 @@ void History::read(std::size_t log, PartitionIndex partition, Offset offset, Byt
 
 History::Floor History::floor(std::size_t log, PartitionIndex partition, std::uint32_t life) {
   const Part& of = part(log, partition);
-  const bool counts = !logs_[log].is_cached || of.end_life == life;
+  const bool counts = !logs_[log].was_cached || of.end_life == life;
   return {.end = counts ? of.end_seen : Offset(0), .start = of.start_seen, .life = life};
 }
 
 void History::saw_end(std::size_t log, PartitionIndex partition, const Floor& floor, Offset end, std::uint32_t life) {
-  if (logs_[log].is_cached && life != floor.life) return;
+  if (logs_[log].was_cached && life != floor.life) return;
   if (end < floor.end) {
     violate(place(log, partition) + ": ends at " + text(end) + " after it ended at " + text(floor.end));
   }
@@ -156,9 +175,9 @@ void History::audit(std::size_t log, PartitionIndex partition, const Content& co
   const Part& of = part(log, partition);
   for (const std::size_t index : of.sendings) check_sending(sendings_[index], content, places);
   check_order(of, places);
-  if (logs_[log].is_cached) return check_lost_suffix(of, content, places);
-  check_real_time(of, places);
   check_reads(log, partition, content);
+  if (logs_[log].was_cached) return check_lost_suffix(of, content, places);
+  check_real_time(of, places);
 }
 
 void History::check_bounds(std::size_t log, PartitionIndex partition, const Content& content) {
@@ -206,7 +225,7 @@ void History::check_sending(const Sending& sending, const Content& content, cons
     if (*base >= content.start) violate(place(sending) + " is there in part");
     return;
   }
-  if (sending.outcome != Outcome::kAcknowledged || logs_[sending.log].is_cached) return;
+  if (!sending.is_durable) return;
   const bool may_be_gone = sending.base.has_value()
                                ? *sending.base + OffsetDelta(sending.count) <= content.start
                                : content.start > Offset(0);

@@ -34,6 +34,8 @@ struct Sending {
   Outcome outcome = Outcome::kUnknown;
   std::optional<Offset> base;  ///< as acknowledged; some clients do not tell
   std::uint32_t life = 0;      ///< of the server that acknowledged
+  std::uint32_t class_changes = 0;  ///< of its log, asked for when it was sent
+  bool is_durable = false;     ///< acknowledged, and must not be lost
 };
 
 /// How much a log exists.
@@ -44,7 +46,9 @@ struct LogFacts {
   std::string name;
   LogId id;
   Fate fate = Fate::kAsked;
-  bool is_cached = false;       ///< write.caching: acknowledged is not durable
+  bool may_be_cached = false;   ///< write.caching may be in force: what is acknowledged now is not durable
+  bool was_cached = false;      ///< or may have been before: the log may have lost an end
+  std::uint32_t class_changes = 0;  ///< asked for so far
   bool may_shrink = false;      ///< retention may delete records
   bool may_be_deleted = false;
   bool has_deleted_records = false;  ///< somebody asked for it
@@ -68,6 +72,13 @@ class History {
 
   std::size_t add_log(LogFacts facts);
   LogFacts& log(std::size_t index) { return logs_[index]; }
+  /// Somebody asks for a durability class, the log's own or the node's default.
+  void ask_class(std::size_t log, bool is_cached);
+  /// A change to the durable class, asked for at `asked`, is acknowledged, and no other may come to pass late. What the
+  /// server acknowledged before that is durable too, if one life of it (`life`) has seen all of the change.
+  void became_durable(std::size_t log, MonotonicTime asked, std::optional<std::uint32_t> life);
+  /// write.caching for logs that have no setting of their own.
+  LogFacts::Setting& class_default() noexcept { return class_default_; }
   std::size_t log_count() const noexcept { return logs_.size(); }
 
   ValueId take_values(std::uint32_t count);
@@ -138,6 +149,7 @@ class History {
   std::vector<std::size_t> sending_by_value_;
   std::map<std::pair<std::size_t, PartitionIndex>, Part> parts_;
   std::set<ProducerId> producer_ids_;
+  LogFacts::Setting class_default_;
   std::uint32_t sessions_ = 0;
 };
 

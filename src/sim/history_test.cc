@@ -135,10 +135,41 @@ TEST_F(HistoryTest, SeesDeletedRecordsComeBack) {
 }
 
 TEST_F(HistoryTest, LetsACachedLogLoseItsEndOnly) {
-  history.log(log).is_cached = true;
+  history.ask_class(log, true);
   write(3);
   EXPECT_TRUE(is_good({0, 1, 2, 3}));
   EXPECT_FALSE(is_good({0, 1, 4, 5}));
+}
+
+TEST_F(HistoryTest, KeepsWhatWasAcknowledgedBeforeALogBecameCached) {
+  write(2);
+  history.ask_class(log, true);
+  EXPECT_TRUE(is_good({0, 1, 2, 3}));
+  EXPECT_FALSE(is_good({0, 1}));
+}
+
+TEST_F(HistoryTest, DoesNotTakeForDurableWhatWasUnderWayWhenALogBecameCached) {
+  write(1);
+  const std::size_t sending = send(20);
+  history.ask_class(log, true);
+  history.acknowledge(sending, end, at(25), 1);
+  EXPECT_TRUE(is_good({0, 1}));
+}
+
+TEST_F(HistoryTest, KeepsWhatWasAcknowledgedBeforeALogBecameDurable) {
+  history.ask_class(log, true);
+  write(2);
+  history.ask_class(log, false);
+  history.became_durable(log, at(30), 1);
+  EXPECT_FALSE(is_good({0, 1}));
+}
+
+TEST_F(HistoryTest, LetsALogBecomeDurableThatLostItsEndInAnEarlierLife) {
+  history.ask_class(log, true);
+  write(2);
+  history.ask_class(log, false);
+  history.became_durable(log, at(30), 2);
+  EXPECT_TRUE(is_good({0, 1}));
 }
 
 TEST_F(HistoryTest, SeesAProducerIdTwice) {

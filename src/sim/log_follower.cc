@@ -9,6 +9,10 @@ namespace pyralog::sim {
 
 bool PartitionCursor::take(const client::FetchedPartition& fetched) {
   if (Result<> taken = take_batches(fetched); !taken.ok()) {
+    if (stage_.rot.has_hit(stage_.history.log(log_).id, fetched.partition)) {
+      stage_.coverage.add(Happened::kRotSeen);
+      return false;
+    }
     stage_.history.violate(stage_.history.log(log_).name + "/" + std::to_string(fetched.partition.value) +
                            ": what was read at offset " + std::to_string(fetched.position.value) + ": " +
                            taken.error().to_string());
@@ -53,17 +57,8 @@ Result<> PartitionCursor::take_record(PartitionIndex partition, Offset offset, B
 }
 
 io::Task<> LogFollower::run() {
-  while (!stage_.stopping) {
-    std::vector<io::Endpoint> bootstrap{stage_.server.kafka()};
-    client::BrokerConnection::Options options{.connect_timeout = std::chrono::seconds(2),
-                                              .request_timeout = std::chrono::seconds(5)};
-    auto cluster = co_await client::ClusterClient::connect(std::move(bootstrap), std::move(options));
-    if (cluster.ok()) {
-      co_await use(**cluster);
-      co_await (*cluster)->close();
-    }
-    co_await pause_for(random_, std::chrono::milliseconds(500));
-  }
+  const auto work = [this](client::ClusterClient& cluster) { return use(cluster); };
+  co_await keep_using(stage_, random_, impatient_options(), work);
 }
 
 io::Task<> LogFollower::use(client::ClusterClient& cluster) {
@@ -103,7 +98,6 @@ io::Task<> LogFollower::follow(client::ClusterClient& cluster, client::LogInfo i
   client::ReaderOptions options{.wait_max = std::chrono::milliseconds(random_.between(1, 600)),
                                 .answer_bytes_min = random_.chance(3, 4) ? 1 : 5000,
                                 .partition_bytes_max = static_cast<std::int32_t>(random_.between(1, 100'000))};
-  const bool is_durable = !stage_.history.log(log).is_cached;
   auto reader = co_await client::LogReader::open(cluster, std::move(info), std::move(positions), options);
   if (!reader.ok()) co_return;
   std::map<PartitionIndex, Offset> watermarks;
@@ -112,7 +106,7 @@ io::Task<> LogFollower::follow(client::ClusterClient& cluster, client::LogInfo i
     if (!answer.ok()) {
       const LogFacts& facts = stage_.history.log(log);
       // A durable log keeps what was readable, unless somebody deletes it.
-      if (answer.error() == ErrorCode::kOutOfRange && is_durable && !facts.may_shrink && !facts.has_deleted_records) {
+      if (answer.error() == ErrorCode::kOutOfRange && !facts.was_cached && !facts.may_shrink && !facts.has_deleted_records) {
         stage_.history.violate("reading log " + facts.name + ": " + answer.error().to_string());
       }
       stage_.note("reading " + facts.name + ": " + answer.error().to_string());
@@ -121,7 +115,7 @@ io::Task<> LogFollower::follow(client::ClusterClient& cluster, client::LogInfo i
     bool is_good = true;
     for (const auto& fetched : *answer) {
       // After a crash a cached log may end earlier, and what follows its reader's position is not what it was.
-      if (is_durable) {
+      if (!stage_.history.log(log).was_cached) {
         is_good = is_good && cursor.take(fetched);
         Offset& watermark = watermarks[fetched.partition];
         if (fetched.high_watermark < watermark) stage_.history.violate("a high watermark went back");

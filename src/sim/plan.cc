@@ -9,6 +9,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
+constexpr std::size_t kCrashKinds = 3;         // the first ones
 constexpr std::uint64_t kPlanSalt = 0x73696D;  // keeps the plan's draws apart from the world's
 
 Duration draw(Random& random, milliseconds low, milliseconds high) {
@@ -39,7 +40,7 @@ void plan_faults(Random& random, Plan& plan) {
   std::vector<FaultKind> kinds;
   for (std::size_t kind = 0; kind < kFaultKinds; ++kind) {
     // Crashes are what this is about: they are left out rarely.
-    if (random.chance(kind < 2 ? 4 : 2, 5)) kinds.push_back(static_cast<FaultKind>(kind));
+    if (random.chance(kind < kCrashKinds ? 4 : 2, 5)) kinds.push_back(static_cast<FaultKind>(kind));
   }
   if (kinds.empty()) return;
   const std::uint64_t count = random.between(0, 8);
@@ -56,8 +57,9 @@ void plan_faults(Random& random, Plan& plan) {
 
 std::string_view fault_name(FaultKind kind) noexcept {
   static constexpr std::string_view kNames[kFaultKinds] = {
-      "crash",     "crash at a step", "orderly stop", "failed sync", "failed write", "disk full", "slow disk", "cut",
-      "reset",     "lossy link",      "slow link",    "client vanishes", "server paused", "clock jump"};
+      "crash",       "crash at a step", "crash in a write", "orderly stop", "failed sync", "failed write",
+      "failed read", "rot",             "disk full",        "slow disk",    "cut",         "reset",
+      "lossy link",  "slow link",       "client vanishes",  "server paused", "clock jump"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -77,6 +79,7 @@ Plan make_plan(std::uint64_t seed) {
   plan.server.bypass_bytes_min = random.chance(1, 3) ? UINT64_MAX : 16u << 10;
   plan.server.tail_cache_bytes_max = random.chance(1, 2) ? 0 : 128u << 10;
   plan.server.retention_check_interval = milliseconds(random.between(100, 2000));
+  if (random.chance(2, 3)) plan.server.upkeep_delay_max = draw(random, milliseconds(20), milliseconds(1500));
   const std::size_t logs = random.between(1, 4);
   for (std::size_t i = 0; i < logs; ++i) plan.logs.push_back(plan_log(random, i));
   plan.clients = static_cast<std::uint32_t>(random.between(1, 4));
@@ -85,7 +88,10 @@ Plan make_plan(std::uint64_t seed) {
   plan.value_bytes_max = random.chance(1, 4) ? 8000 : random.between(20, 600);
   plan.batch_records_max = static_cast<std::uint32_t>(random.between(1, 12));
   plan.crash_in_recovery_per_hundred = random.chance(1, 2) ? 30 : 0;
+  plan.other_shards_per_hundred = random.chance(1, 3) ? 40 : 0;
   plan.has_admin = random.chance(2, 3);
+  plan.changes_class = random.chance(1, 3);
+  plan.changes_class_default = random.chance(1, 6);
   plan.last_stop = static_cast<LastStop>(random.below(4));
   plan_faults(random, plan);
   return plan;

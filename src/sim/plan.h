@@ -14,9 +14,12 @@ namespace pyralog::sim {
 enum class FaultKind : std::uint8_t {
   kCrash,         ///< at a moment
   kCrashAtStep,   ///< at a step of the disk
+  kCrashInWrite,  ///< behind the next write to one of the server's files, before that is synced
   kOrderlyStop,
   kFailedSync,
   kFailedWrite,
+  kFailedRead,
+  kRot,           ///< a bit of a segment flips, until the end of all faults, or until a start is refused for it
   kDiskFull,
   kSlowDisk,
   kCut,           ///< a client from the server: one way or both
@@ -27,7 +30,7 @@ enum class FaultKind : std::uint8_t {
   kServerPause,
   kClockJump,
 };
-inline constexpr std::size_t kFaultKinds = 14;
+inline constexpr std::size_t kFaultKinds = 17;
 std::string_view fault_name(FaultKind kind) noexcept;
 
 struct Fault {
@@ -59,7 +62,10 @@ struct Plan {
   std::size_t value_bytes_max = 200;
   std::uint32_t batch_records_max = 10;
   std::uint32_t crash_in_recovery_per_hundred = 0;
+  std::uint32_t other_shards_per_hundred = 0;  ///< of the starts
   bool has_admin = false;
+  bool changes_class = false;          ///< the administrator does, log by log
+  bool changes_class_default = false;  ///< the node's
   LastStop last_stop{};
   std::vector<Fault> faults;  ///< by time
 };

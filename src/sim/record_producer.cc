@@ -9,17 +9,8 @@ constexpr record::Codec kCodecs[] = {record::Codec::kNone, record::Codec::kGzip,
 }  // namespace
 
 io::Task<> RecordProducer::run() {
-  while (!stage_.stopping) {
-    std::vector<io::Endpoint> bootstrap{stage_.server.kafka()};
-    client::BrokerConnection::Options options{.connect_timeout = std::chrono::seconds(2),
-                                              .request_timeout = std::chrono::seconds(5)};
-    auto cluster = co_await client::ClusterClient::connect(std::move(bootstrap), std::move(options));
-    if (cluster.ok()) {
-      co_await use(**cluster);
-      co_await (*cluster)->close();
-    }
-    co_await pause_for(random_, std::chrono::milliseconds(500));
-  }
+  const auto work = [this](client::ClusterClient& cluster) { return use(cluster); };
+  co_await keep_using(stage_, random_, impatient_options(), work);
 }
 
 io::Task<> RecordProducer::use(client::ClusterClient& cluster) {

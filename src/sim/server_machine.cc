@@ -22,6 +22,8 @@ server::NodeConfig make_config(const ServerOptions& options, const std::string& 
   config.geometry.bypass_bytes_min = options.bypass_bytes_min;
   config.geometry.pass_bytes_max = options.journal_file_bytes / 4;
   config.geometry.clean_journal_bytes_min = options.journal_file_bytes;
+  config.geometry.clean_delay_max = options.upkeep_delay_max;
+  config.geometry.checkpoint_delay_max = options.upkeep_delay_max;
   config.journal_bytes_max = 4 * options.journal_file_bytes;
   config.dirty_bytes_max = options.journal_file_bytes;
   config.tail_cache_bytes_max = options.tail_cache_bytes_max;

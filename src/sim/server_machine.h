@@ -21,6 +21,7 @@ struct ServerOptions {
   std::uint64_t bypass_bytes_min = 48u << 10;
   std::uint64_t tail_cache_bytes_max = 0;
   std::chrono::milliseconds retention_check_interval{500};
+  Duration upkeep_delay_max = std::chrono::seconds(5);  ///< until what is dirty is cleaned, and a checkpoint written
 };
 
 /// The configuration that `pyralog start` would have made of these options.

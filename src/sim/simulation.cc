@@ -8,7 +8,9 @@
 #include "sim/auditor.h"
 #include "sim/batch_producer.h"
 #include "sim/log_follower.h"
+#include "sim/file_check.h"
 #include "sim/record_producer.h"
+#include "sim/session_reader.h"
 
 namespace pyralog::sim {
 namespace {
@@ -17,6 +19,7 @@ using State = ServerMachine::State;
 
 constexpr NodeId kFirstClientNode{10};
 constexpr NodeId kToolNode{9};  // sets up and checks; no fault hits it
+constexpr std::uint32_t kCheckReactor = 1'000'000;  // beyond the lives that audits count by
 constexpr Duration kStartMax = std::chrono::seconds(60);
 constexpr Duration kStopMax = std::chrono::seconds(60);
 constexpr Duration kProgressMax = std::chrono::seconds(120);
@@ -28,11 +31,11 @@ std::string_view state_name(State state) {
 
 }  // namespace
 
-Simulation::Simulation(std::uint64_t seed, RunOptions options)
+Simulation::Simulation(Plan plan, RunOptions options)
     : options_(std::move(options)),
-      plan_(make_plan(seed)),
-      random_(Random(seed).fork()),
-      world_(seed),
+      plan_(std::move(plan)),
+      random_(Random(plan_.seed).fork()),
+      world_(plan_.seed),
       server_(world_, plan_.server),
       history_(coverage_),
       stage_{.world = world_,
@@ -40,6 +43,7 @@ Simulation::Simulation(std::uint64_t seed, RunOptions options)
              .history = history_,
              .coverage = coverage_,
              .plan = plan_,
+             .rot = rot_,
              .note = [this](const std::string& text) { note(text); }} {
   if (options_.trace) world_.watch_trace(options_.trace);
 }
@@ -104,6 +108,9 @@ io::Task<> Simulation::play(Stage& stage, Role role, std::uint64_t seed, std::sh
   } else if (role == Role::kFollower) {
     LogFollower follower(stage, seed);
     co_await follower.run();
+  } else if (role == Role::kSession) {
+    SessionReader reader(stage, seed);
+    co_await reader.run();
   } else {
     Administrator administrator(stage, seed);
     co_await administrator.run();
@@ -123,7 +130,9 @@ void Simulation::start_client(ClientMachine& client) {
     add(Role::kBatches);
     if (plan_.has_admin) add(Role::kAdministrator);
   }
-  if (client.node != kFirstClientNode || plan_.clients == 1) add(Role::kFollower);
+  if (client.node != kFirstClientNode || plan_.clients == 1) {
+    add(random_.chance(1, 2) ? Role::kFollower : Role::kSession);
+  }
   for (std::uint64_t more = random_.below(3); more > 0; --more) add(random_.chance(1, 2) ? Role::kBatches : Role::kRecords);
 }
 
@@ -148,9 +157,12 @@ void Simulation::start_server() {
   is_restart_due_ = false;
   is_asked_to_stop_ = false;
   disk_faults_before_ = disk_faults();
+  if (server_.life() > 0 && random_.below(100) < plan_.other_shards_per_hundred) {
+    server_.options().shards = static_cast<std::uint32_t>(random_.between(1, 3));
+  }
   server_.start();
   if (world_.disk(kServerNode).options().capacity_bytes < io::VirtualDiskOptions().capacity_bytes) full_life_ = server_.life();
-  note(fmt::format("life {} starts", server_.life()));
+  note(fmt::format("life {} starts with {} shards", server_.life(), server_.options().shards));
   if (!is_calm_ && server_.life() > 1 && random_.below(100) < plan_.crash_in_recovery_per_hundred) {
     io::VirtualDisk& disk = world_.disk(kServerNode);
     disk.crash_at_step(disk.steps() + random_.between(1, 120), crash_mode(random_.next()));
@@ -159,7 +171,7 @@ void Simulation::start_server() {
 
 std::uint64_t Simulation::disk_faults() {
   const io::VirtualDiskFaults& faults = world_.disk(kServerNode).faults();
-  return faults.syncs_failed + faults.writes_failed + faults.writes_refused_full;
+  return faults.syncs_failed + faults.writes_failed + faults.reads_failed + faults.writes_refused_full;
 }
 
 /// Takes notice of what the server did. Always false: it is the part of a wait's condition that looks.
@@ -174,6 +186,10 @@ bool Simulation::supervise() {
   note(fmt::format("life {} is {}", server_.life(), state_name(state)));
   if (state == State::kDown && before == State::kStarting && !server_.ending().has_value()) {
     coverage_.add(Happened::kCrashInRecovery);
+  }
+  if (state == State::kServing) {
+    if (shards_ != 0 && shards_ != server_.options().shards) coverage_.add(Happened::kShardsChanged);
+    shards_ = server_.options().shards;
   }
   if (state == State::kDown) server_went_down();
   return false;
@@ -199,6 +215,10 @@ void Simulation::check_ending(const Result<>& ending) {
     return;
   }
   note("it ended with: " + ending.error().to_string());
+  // Rot in what a start relies on is named by it, and stays: whoever runs the node has to bring the file back.
+  if (ending.error() == ErrorCode::kCorrupt && rot_.is_named_by(ending.error())) {
+    return rot_.heal(world_.disk(kServerNode));
+  }
   const bool was_full = full_life_ == server_.life() && ending.error() == ErrorCode::kNoSpace;
   if (disk_faults() == disk_faults_before_ && !was_full) {
     history_.violate("the server ends, but no fault hit its disk: " + ending.error().to_string());
@@ -222,6 +242,9 @@ void Simulation::check_everything() {
   last_stop(plan_.last_stop);
   if (!wait_until(next_life, kStartMax + kStopMax, "the server's return")) return;
   const auto look = [this] {
+    // A block's start goes from the segment into the journal, rotten or not, and from there back into the segment. What such
+    // a start is served from is memory, which nothing heals: then the log's reader notices, and that has to do.
+    rot_.heal(world_.disk(kServerNode));
     io::VirtualReactor& tools = world_.add_reactor(kToolNode, ShardId(server_.life()));
     if (!world_.try_run(tools, audit(stage_), kProgressMax)) history_.violate("stuck: the last check does not end");
     return !history_.violation().has_value();
@@ -231,14 +254,26 @@ void Simulation::check_everything() {
     return server_.state() == State::kServing && server_.life() > life;
   };
   last_stop(LastStop::kOrderly);
+  if (!wait_until([this] { return server_.state() == State::kDown; }, kStopMax, "an orderly stop")) return;
+  check_files();
   if (!wait_until(life_after, kStartMax + kStopMax, "the server's return from an orderly stop")) return;
   (void)look();
+}
+
+void Simulation::check_files() {
+  io::VirtualReactor& tools = world_.add_reactor(kToolNode, ShardId(kCheckReactor));
+  io::VirtualDisk& copy = world_.disk(kToolNode);
+  copy_logs(history_, world_.disk(kServerNode), copy);
+  if (!world_.try_run(tools, check_all_files(stage_, copy, random_.next()), kProgressMax)) {
+    history_.violate("stuck: the check of the files does not end");
+  }
 }
 
 void Simulation::count_faults() {
   const io::VirtualDiskFaults& disk = world_.disk(kServerNode).faults();
   coverage_.add(Happened::kSyncFailed, disk.syncs_failed);
   coverage_.add(Happened::kWriteFailed, disk.writes_failed);
+  coverage_.add(Happened::kReadFailed, disk.reads_failed);
   coverage_.add(Happened::kDiskFull, disk.writes_refused_full);
   coverage_.add(Happened::kSectorLost, disk.sectors_lost);
   coverage_.add(Happened::kSectorZeroed, disk.sectors_zeroed);

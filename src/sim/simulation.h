@@ -9,6 +9,7 @@
 #include "io/virtual_world.h"
 #include "sim/history.h"
 #include "sim/plan.h"
+#include "sim/rot.h"
 #include "sim/server_machine.h"
 #include "sim/stage.h"
 
@@ -30,7 +31,8 @@ struct Report {
 /// leave (io/virtual_world.h): run many seeds in child processes.
 class Simulation {
  public:
-  explicit Simulation(std::uint64_t seed, RunOptions options = {});
+  explicit Simulation(std::uint64_t seed, RunOptions options = {}) : Simulation(make_plan(seed), std::move(options)) {}
+  explicit Simulation(Plan plan, RunOptions options = {});
   Simulation(const Simulation&) = delete;
   Report run();
 
@@ -40,7 +42,7 @@ class Simulation {
     bool is_up = false;
     std::shared_ptr<std::size_t> running;  // tasks of its process
   };
-  enum class Role : std::uint8_t { kBatches, kRecords, kFollower, kAdministrator };
+  enum class Role : std::uint8_t { kBatches, kRecords, kFollower, kSession, kAdministrator };
 
   static io::Task<> play(Stage& stage, Role role, std::uint64_t seed, std::shared_ptr<std::size_t> running);
   static io::Task<> audit(Stage& stage);
@@ -51,6 +53,7 @@ class Simulation {
   void inject(const Fault& fault);
   void inject_at_server(const Fault& fault);
   void inject_at_disk(const Fault& fault);
+  void crash_in_write(std::uint64_t detail);
   void inject_at_network(const Fault& fault);
   void calm();
   void crash(io::CrashMode mode);
@@ -63,6 +66,7 @@ class Simulation {
   bool clients_done() const;
   void last_stop(LastStop stop);
   void check_everything();
+  void check_files();
   void count_faults();
   void note(const std::string& text);
 
@@ -73,12 +77,14 @@ class Simulation {
   io::VirtualWorld world_;
   ServerMachine server_;
   History history_;
+  Rot rot_;
   Stage stage_;
   std::vector<ClientMachine> clients_;
   ServerMachine::State state_ = ServerMachine::State::kDown;
   bool is_asked_to_stop_ = false;
   bool is_restart_due_ = false;
   bool is_calm_ = false;
+  std::uint32_t shards_ = 0;  // of the last start
   std::uint64_t disk_faults_before_ = 0;  // at the start of the server's life
   std::uint32_t full_life_ = 0;           // the last one that knew a full disk
 };

@@ -20,9 +20,19 @@ constexpr std::uint64_t kRegressions[] = {
     44,   // a connection was left waiting when the file that it sends belongs to another shard
     209,  // a producer sent a batch again without knowing what had become of it
     236, 266, 298,  // the same
+    234,  // a batch went before one that waited for a change of its log's class
 };
 
-constexpr std::uint64_t kFreshSeeds = 200;
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define PYRALOG_SANITIZED 1
+#endif
+#endif
+#ifdef PYRALOG_SANITIZED
+constexpr std::uint64_t kFreshSeeds = 25;  // ten times as slow: these look for what the sanitizer sees
+#else
+constexpr std::uint64_t kFreshSeeds = kSeedsThatReachAll;
+#endif
 constexpr std::uint64_t kTwiceSeeds = kFreshSeeds / 20;
 
 using Event = io::VirtualWorld::TraceEvent;
@@ -92,7 +102,7 @@ TEST(Simulation, FreshSeedsAreWellAndReachEverything) {
     return well;
   };
   EXPECT_TRUE(io::failing_seeds({.first = first, .count = kFreshSeeds, .per_child = 20}, check).empty());
-  if (std::getenv("PYRALOG_SEED") != nullptr) return;
+  if (std::getenv("PYRALOG_SEED") != nullptr || kFreshSeeds < kSeedsThatReachAll) return;
   for (std::size_t kind = 0; kind < kHappenedKinds; ++kind) {
     EXPECT_GT(happened.all()[kind].load(), 0u) << "never: " << kHappenedText[kind];
   }

@@ -4,12 +4,14 @@
 #include <optional>
 #include <string>
 
+#include "client/cluster_client.h"
 #include "core/random.h"
 #include "io/sync.h"
 #include "io/virtual_world.h"
 #include "sim/coverage.h"
 #include "sim/history.h"
 #include "sim/plan.h"
+#include "sim/rot.h"
 #include "sim/server_machine.h"
 
 namespace pyralog::sim {
@@ -21,6 +23,7 @@ struct Stage {
   History& history;
   Coverage& coverage;
   const Plan& plan;
+  const Rot& rot;
   std::function<void(const std::string&)> note;  ///< a line for who watches the run
   bool stopping = false;                         ///< clients end after what they are at
   std::uint32_t extra_logs = 0;                  ///< made by administrators so far
@@ -46,6 +49,25 @@ inline io::Task<> pause_for(Random& random, Duration longest) {
   io::AbortSource never;  // in the frame, which a crash leaves alone
   const auto span = Duration(static_cast<Duration::rep>(random.below(static_cast<std::uint64_t>(longest.count()) + 1)));
   (void)co_await io::sleep_for(span, never);
+}
+
+/// Connects, has `use(cluster)` work and closes, again and again until the stage is stopping.
+template <class Use>
+io::Task<> keep_using(Stage& stage, Random& random, client::BrokerConnection::Options options, Use use) {
+  while (!stage.stopping) {
+    std::vector<io::Endpoint> bootstrap{stage.server.kafka()};
+    auto cluster = co_await client::ClusterClient::connect(std::move(bootstrap), options);
+    if (cluster.ok()) {
+      co_await use(**cluster);
+      co_await (*cluster)->close();
+    }
+    co_await pause_for(random, std::chrono::milliseconds(500));
+  }
+}
+
+/// What most clients allow the server.
+inline client::BrokerConnection::Options impatient_options() {
+  return {.connect_timeout = std::chrono::seconds(2), .request_timeout = std::chrono::seconds(5)};
 }
 
 }  // namespace pyralog::sim
