@@ -36,7 +36,8 @@ bool CachedRecovery::continues(const PartitionFiles& partition, ByteView bytes, 
   if (!batch.ok() || !batch->verify_crc().ok()) return false;
   // Offsets and epochs lie outside of the checksum. Above what was synced, only a batch that follows exactly is believed.
   if (batch->leader_epoch() < partition.state().epochs().latest()) return false;
-  return solid || planted(Bug::kScanBelievesGaps) ? batch->base_offset() >= partition.log_end() : batch->base_offset() == partition.log_end();
+  if (solid || planted(Bug::kScanBelievesGaps)) return batch->base_offset() >= partition.log_end();
+  return batch->base_offset() == partition.log_end();
 }
 
 io::Task<Result<std::uint64_t>> CachedRecovery::scan(PartitionFiles& partition, LogPosition from, std::uint64_t end,
