@@ -236,7 +236,7 @@ io::Task<Result<>> ShardStore::replace_segments(PartitionFiles& partition, Offse
   co_return co_await parts.segments.remove(partition, std::move(gone));
 }
 
-bool ShardStore::has_room(std::uint64_t bytes) { return parts_->space.admits(bytes); }
+bool ShardStore::has_room(std::uint64_t bytes) const { return parts_->space.has_room(bytes); }
 
 Result<RoundSequence> ShardStore::put_state(StateKey key, Slice value) {
   Parts& parts = *parts_;

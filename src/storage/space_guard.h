@@ -22,6 +22,8 @@ class SpaceGuard {
 
   /// Whether `bytes` more may be accepted.
   bool admits(std::uint64_t bytes) noexcept;
+  /// Whether there is room for work that can wait; asking changes nothing for appends.
+  bool has_room(std::uint64_t bytes) const noexcept { return !refusing_ && taken() + bytes <= allowance_; }
 
  private:
   std::uint64_t taken() const noexcept { return context_.counters.appended_bytes - appended_at_look_; }
