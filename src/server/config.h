@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cluster/settings.h"
+#include "coordinator/group_context.h"
 #include "core/result.h"
 #include "io/network.h"
 #include "server/log_creation.h"
@@ -56,6 +57,9 @@ struct NodeConfig {
   std::uint64_t compaction_memory_bytes_max = 0;       ///< of all shards
   std::uint64_t compaction_bytes_per_second_max = 0;   ///< of all shards; 0: no bound
   std::chrono::milliseconds producer_expiry{};
+
+  coordinator::GroupOptions groups;
+  std::int32_t group_log_partitions = 0;
 
   std::int32_t replication_default = 0;
   std::int32_t partitions_default = 0;

@@ -6,6 +6,7 @@
 
 #include "io/counters.h"
 #include "io/remote_call.h"
+#include "server/group_metrics.h"
 #include "server/node.h"
 #include "server/request_dispatch.h"
 
@@ -262,7 +263,9 @@ io::Task<std::string> metrics_text(Node& node) {
     out.single("pyralog_disk_total_bytes", "gauge", "Size of the data directory's volume.", space->total_bytes);
   }
   write_logs(out, node, shards);
-  co_return out.take();
+  std::string text = out.take();
+  co_await append_group_metrics(node, text);
+  co_return text;
 }
 
 }  // namespace pyralog::server

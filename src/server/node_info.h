@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cluster/settings.h"
+#include "coordinator/group_context.h"
 #include "core/ids.h"
 #include "core/limits.h"
 #include "core/time.h"
@@ -50,6 +51,8 @@ struct NodeInfo {
   std::uint64_t compaction_bytes_per_second_max = 0;          ///< of a shard; 0: no bound
   Duration producer_expiry = std::chrono::hours(24);
   std::size_t metrics_series_max = 10'000;
+  coordinator::GroupOptions groups;
+  std::int32_t group_log_partitions = 50;
   RequestLimits limits;
 };
 

@@ -5,6 +5,7 @@
 
 #include "io/remote_call.h"
 #include "server/controller.h"
+#include "server/group_service.h"
 #include "server/node.h"
 #include "storage/planted.h"
 
@@ -17,7 +18,8 @@ constexpr Duration kAcceptRetryDelay = std::chrono::milliseconds(50);
 
 }  // namespace
 
-Shard::Shard(Node& node, io::Reactor& reactor) : node_(node), reactor_(reactor) {}
+Shard::Shard(Node& node, io::Reactor& reactor)
+    : node_(node), reactor_(reactor), groups_(std::make_unique<GroupService>(*this)) {}
 Shard::~Shard() = default;
 
 const NodeInfo& Shard::info() const noexcept { return node_.info(); }
@@ -82,6 +84,8 @@ void Shard::start_serving() {
   for (auto& acceptor : acceptors_) scope_.spawn(accept_loop(*acceptor));
   scope_.spawn(housekeeping_loop());
   scope_.spawn(compaction_loop());
+  serving_ = true;
+  groups_->refresh();
 }
 
 io::Task<> Shard::accept_loop(Acceptor& acceptor) {
@@ -154,6 +158,8 @@ io::Task<> Shard::run_connection(std::unique_ptr<io::Connection> socket, Accepto
 
 io::Task<> Shard::stop_serving() {
   for (auto& acceptor : acceptors_) acceptor->listener->close();
+  // First, since requests of this and other shards wait for its answers.
+  co_await groups_->close();
   for (KafkaConnection* connection : connections_) connection->close();
   co_await scope_.close();
   acceptors_.clear();

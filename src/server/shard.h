@@ -30,6 +30,7 @@
 namespace pyralog::server {
 
 class Controller;
+class GroupService;
 class Node;
 
 /// A log's settings as they are in force, shared by its partitions on a shard.
@@ -66,6 +67,7 @@ class Shard {
   const RequestLimits& limits() const noexcept { return info().limits; }
   ShardMetrics& metrics() noexcept { return metrics_; }
   storage::ShardStore& store() noexcept { return *store_; }
+  GroupService& groups() noexcept { return *groups_; }
   FetchSessions& sessions() noexcept { return *sessions_; }
   storage::LogShard& logs() noexcept { return *logs_; }
   record::Decompressor& decompressor() noexcept { return decompressor_; }
@@ -152,11 +154,13 @@ class Shard {
   std::unordered_map<Incarnation, std::unique_ptr<Partition>> partitions_;
   std::unordered_map<LogId, std::weak_ptr<const LogRules>> rules_;
   std::unique_ptr<FetchSessions> sessions_;
+  std::unique_ptr<GroupService> groups_;
   std::unique_ptr<RequestMemory> request_memory_;
   std::optional<io::Timer> memory_timer_;  ///< armed while a large frame waits
   record::Decompressor decompressor_;
   storage::ClockGuard clock_guard_;
   std::unordered_map<Incarnation, MonotonicTime> compaction_failed_;  ///< until when such a log is left alone
+  bool serving_ = false;
   bool leads_ = false;  ///< this start has its epoch; before, the image has that of the start before
   io::AbortSource store_failed_;
   ShardMetrics metrics_;

@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "io/when_all.h"
+#include "server/group_service.h"
 #include "server/node.h"
 #include "server/partition_use.h"
 #include "server/shard.h"
@@ -64,6 +65,8 @@ std::shared_ptr<const LogRules> Shard::rules_of(const cluster::LogMetadata& log)
   if (auto rules = shared.lock()) return rules;
   auto rules = std::make_shared<LogRules>();
   rules->settings = cluster::LogSettings::resolve(log.settings, layers());
+  // What groups are told is stored, is.
+  if (is_internal_log(log.name)) rules->settings.write_caching = false;
   rules->storage = std::make_shared<const storage::LogSettings>(storage_settings(rules->settings, info().producer_expiry));
   shared = rules;
   return rules;
@@ -135,7 +138,9 @@ io::Task<Result<>> Shard::adopt_image(cluster::ImagePtr image) {
 io::Task<Result<>> Shard::apply(cluster::ImagePtr image, const cluster::Command& command) {
   const cluster::ImagePtr before = std::exchange(image_, std::move(image));
   if (const auto* create = std::get_if<cluster::CreateLog>(&command)) {
-    co_return co_await create_missing(image_->find_log_ptr(create->id));
+    auto created = co_await create_missing(image_->find_log_ptr(create->id));
+    if (serving_) groups_->refresh();
+    co_return created;
   }
   if (const auto* add = std::get_if<cluster::AddPartitions>(&command)) {
     co_return co_await create_missing(image_->find_log_ptr(add->id));
@@ -143,6 +148,7 @@ io::Task<Result<>> Shard::apply(cluster::ImagePtr image, const cluster::Command&
   if (const auto* remove = std::get_if<cluster::DeleteLog>(&command)) {
     const cluster::LogPtr log = before->find_log_ptr(remove->id);
     rules_.erase(remove->id);
+    groups_->forget_topic(log->name);
     std::vector<io::Task<>> removals;
     for (const auto& partition : log->partitions) {
       if (owns(partition)) removals.push_back(remove_partition(partition.incarnation));

@@ -2,6 +2,7 @@
 
 #include "cluster/placement.h"
 #include "server/controller.h"
+#include "server/group_service.h"
 #include "server/handlers/admin_answers.h"
 #include "server/handlers/handlers.h"
 #include "server/node.h"
@@ -23,6 +24,8 @@ std::optional<cluster::AddPartitions> plan(Request& request, const Topic& asked,
     return std::nullopt;
   };
   if (log == nullptr) return fail(KafkaError::kUnknownTopicOrPartition, "no such topic");
+  // Which partition keeps a group depends on their number.
+  if (is_internal_log(log->name)) return fail(KafkaError::kInvalidTopicException, "Internal topics keep their partitions");
   const auto present = static_cast<std::int32_t>(log->partitions.size());
   if (asked.count <= present) {
     return fail(KafkaError::kInvalidPartitions, "The topic currently has " + std::to_string(present) + " partition(s); " +

@@ -4,6 +4,7 @@
 #include "cluster/log_name.h"
 #include "cluster/topic_properties.h"
 #include "server/controller.h"
+#include "server/group_service.h"
 #include "server/handlers/admin_answers.h"
 #include "server/handlers/handlers.h"
 #include "server/log_creation.h"
@@ -80,6 +81,9 @@ KafkaError creation_error(const Error& error, const Topic& asked, bool planned) 
 
 io::Task<> create_one(Request& request, const CreateTopicsRequest& message, const Topic& asked, TopicAnswer& answer) {
   Shard& shard = request.shard;
+  if (is_internal_log(asked.name)) {
+    co_return refuse(request, answer, KafkaError::kInvalidTopicException, "Internal topics are created by their use");
+  }
   NewLog log{.name = std::string(asked.name)};
   for (const auto& config : asked.configs) {
     if (!config.value.has_value()) {

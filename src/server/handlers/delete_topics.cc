@@ -1,4 +1,5 @@
 #include "server/controller.h"
+#include "server/group_service.h"
 #include "server/handlers/admin_answers.h"
 #include "server/handlers/handlers.h"
 #include "server/node.h"
@@ -20,6 +21,10 @@ io::Task<> delete_one(Request& request, TopicAnswer& answer) {
   }
   answer.name = request.arena.copy(log->name);
   answer.topic_id = log->id;
+  if (is_internal_log(log->name)) {
+    co_return refuse(request, answer, KafkaError::kInvalidTopicException,
+                     "Internal topics cannot be deleted; delete groups instead");
+  }
   auto deleted = co_await request.shard.node().controller().propose(cluster::DeleteLog{.id = log->id});
   if (!deleted.ok()) {
     refuse(request, answer, admin_error(deleted.error(), KafkaError::kInvalidRequest), deleted.error().to_string());

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "server/group_service.h"
 #include "server/handlers/handlers.h"
 #include "server/shard.h"
 
@@ -73,6 +74,7 @@ io::Task<Result<DescribeTopicPartitionsResponse>> handle_describe_topic_partitio
       continue;
     }
     topic.topic_id = log->id;
+    topic.is_internal = is_internal_log(log->name);
     auto partitions = request.arena.make<PartitionAnswer>(count);
     for (std::size_t i = 0; i < count; ++i) {
       partitions[i] = describe_partition(request, *image, log->partitions[begin + i], begin + i);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "cluster/log_name.h"
+#include "server/group_service.h"
 #include "server/handlers/handlers.h"
 #include "server/log_creation.h"
 #include "server/node.h"
@@ -18,6 +19,7 @@ MetadataResponse::Topic describe_log(Request& request, const cluster::MetadataIm
   MetadataResponse::Topic topic;
   topic.name = request.arena.copy(log.name);
   topic.topic_id = log.id;
+  topic.is_internal = is_internal_log(log.name);
   auto partitions = request.arena.make<MetadataResponse::Partition>(log.partitions.size());
   for (std::size_t i = 0; i < partitions.size(); ++i) {
     const cluster::PartitionMetadata& partition = log.partitions[i];
@@ -43,7 +45,9 @@ MetadataResponse::Topic missing(const MetadataRequest::Topic& asked, KafkaError 
 
 /// Creates what may be created and reports it as not known yet, as Kafka does: the client asks again.
 io::Task<MetadataResponse::Topic> create_on_demand(Request& request, const MetadataRequest::Topic& asked) {
-  const Result<> created = co_await create_log_with_defaults(request.shard, std::string(*asked.name));
+  const Result<> created = is_internal_log(*asked.name)
+                               ? co_await ensure_group_log(request.shard)
+                               : co_await create_log_with_defaults(request.shard, std::string(*asked.name));
   if (created.ok() || created.error() == ErrorCode::kAlreadyExists) {
     // Ours exists when this returns, so the answer need not send the client away.
     if (const auto* log = request.shard.image()->find_log(*asked.name)) {

@@ -5,6 +5,7 @@
 #include "io/when_all.h"
 #include "record/batch_check.h"
 #include "record/mutable_batch.h"
+#include "server/group_service.h"
 #include "server/handlers/handlers.h"
 #include "server/handlers/partition_jobs.h"
 #include "server/node.h"
@@ -178,7 +179,9 @@ void locate(Request& request, const ProduceRequest& message, std::span<Partition
       append.version = request.version();
       append.timeout = std::chrono::milliseconds(std::max(message.timeout_ms, 0));
       const auto* partition = named.log != nullptr ? named.log->find(data.index) : nullptr;
-      if (partition == nullptr) {
+      if (named.log != nullptr && is_internal_log(named.log->name)) {
+        append.refuse(KafkaError::kInvalidTopicException, "internal topics are written by the server only");
+      } else if (partition == nullptr) {
         append.refuse(named.log != nullptr ? KafkaError::kUnknownTopicOrPartition : named.error);
       } else if (data.records.is_null() || data.records.bytes().empty()) {
         append.refuse(KafkaError::kInvalidRecord, "a produce request needs one record batch per partition");

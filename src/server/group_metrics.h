@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+
+#include "io/task.h"
+
+namespace pyralog::server {
+
+class Node;
+
+/// Adds what is known of groups to the text of /metrics: how many there are, what they did, and how far each one lags, in
+/// records, under the names of kafka_exporter. Lag series are bounded by metrics.series_max; the largest come first.
+io::Task<> append_group_metrics(Node& node, std::string& text);
+
+}  // namespace pyralog::server
