@@ -14,8 +14,8 @@
 namespace limit {
 
 /// Writes rounds to a recycled, pre-zeroed file past the page cache, each durable by itself; one is under way at a time.
-/// With `writes_twice`, each byte also goes to a plain file, as a log that keeps segments must do at some time: in large pieces,
-/// past the page cache too, some of them under way while rounds go on.
+/// With `writes_twice`, each byte also goes to a plain file, as a log that keeps segments must do at some time: in large
+/// pieces, past the page cache too, some of them under way while rounds go on.
 class JournalWriter {
  public:
   /// One piece of memory each, a header and the padding: what one system call takes.

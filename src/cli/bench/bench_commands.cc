@@ -25,7 +25,7 @@ constexpr Duration kLeaderPause = std::chrono::milliseconds(50);
 Duration seconds(double count) { return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(count)); }
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
-/// Some servers answer a creation before every request finds the log, and name leaders a little before those know that they are.
+/// Some servers answer a creation before every request finds the log, and name leaders before those know that they are.
 bool comes_soon(const Error& error) { return is_retriable(error.code()) || error == ErrorCode::kNotFound; }
 
 io::Task<Result<>> leaders_ready(ClusterClient& cluster, const client::LogInfo& log, MonotonicTime deadline) {
