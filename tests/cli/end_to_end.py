@@ -224,6 +224,39 @@ class WithNode(unittest.TestCase):
         self.run_ok("log", "delete-records", "front", "--before", "end")
         self.assertEqual(self.describe("front")["partitions"][0]["start"], 3)
 
+    def test_a_group_is_set_shown_moved_and_deleted(self):
+        """Without members; groups with real ones are in tests/kafka."""
+        self.run_ok("log", "create", "read", "--partitions", 2)
+        self.run_ok("produce", "read", "--partition", 0, stdin=b"1\n2\n3\n4\n")
+        self.run_failed("group", "describe", "readers")
+        self.assertIn("--log", self.run_failed("group", "seek", "readers", "--to-end"))
+        plan = json.loads(self.run_ok("group", "seek", "readers", "--to-offset", 1, "--log", "read", "-o", "json"))
+        self.assertEqual([(p["partition"], p["committed"], p["seek_to"], p["change"]) for p in plan],
+                         [(0, None, 1, None), (1, None, 0, None)])
+        self.run_failed("group", "describe", "readers")  # a plan changes nothing
+        self.run_ok("group", "seek", "readers", "--to-offset", 1, "--log", "read", "--partition", 0, "--execute")
+        shown = json.loads(self.run_ok("group", "describe", "readers", "-o", "json"))
+        self.assertEqual((shown["state"], shown["lag"], shown["members"]), ("Empty", 3, []))
+        self.assertEqual([(p["committed"], p["end"], p["lag"], p["member"]) for p in shown["partitions"]],
+                         [(1, 4, 3, None), (None, 0, 0, None)])  # what nothing is committed to is shown, too
+        self.run_ok("group", "seek", "readers", "--shift", 0, "--execute")
+        self.run_ok("group", "seek", "readers", "--to-offset", 1, "--execute")
+        shown = json.loads(self.run_ok("group", "describe", "readers", "-o", "json"))
+        self.assertEqual([p["committed"] for p in shown["partitions"]], [1, 0])
+        self.assertEqual(shown["partitions"][1]["lag_seconds"], 0)
+        self.assertIn(shown["partitions"][0]["lag_seconds"], range(60))
+        self.assertEqual(len(shown["problems"]), 1)
+        for target, offset in ((["--shift", -5], 0), (["--to-time", "2100-01-01"], 4), (["--to-start"], 0), (["--shift", 2], 2)):
+            self.run_ok("group", "seek", "readers", *target, "--log", "read", "--partition", 0, "--execute")
+            shown = json.loads(self.run_ok("group", "describe", "readers", "-o", "json"))
+            self.assertEqual(shown["partitions"][0]["committed"], offset, target)
+        self.run_failed("group", "seek", "readers", "--to-end", "--log", "read", "--partition", 2)
+        self.assertIn("nobody reads", self.run_ok("group", "describe", "readers"))
+        self.assertIn(("readers", "Empty"), [(g["group"], g["state"]) for g in json.loads(self.run_ok("group", "list", "-o", "json"))])
+        self.run_ok("group", "delete", "readers")
+        self.run_failed("group", "describe", "readers")
+        self.run_failed("group", "delete", "readers")
+
     def test_the_cluster_has_one_node(self):
         status = json.loads(self.run_ok("cluster", "status", "-o", "json"))
         self.assertEqual([(node["node"], node["address"], node["controller"]) for node in status["nodes"]],

@@ -27,6 +27,7 @@ import api_filter  # noqa: E402
 import servers  # noqa: E402
 
 CLIENT_SECONDS_MAX = 420
+SETTINGS = {"groups.initial_rebalance_delay": "0ms"}  # as Kafka's own configuration for trying it out has it
 PYRALOG_DEFAULT = REPOSITORY / "build" / "release" / "pyralog"
 
 Client = collections.namedtuple("Client", "name needs command")
@@ -150,7 +151,7 @@ def run_on_server(arguments, work):
     if arguments.bootstrap:
         return run_clients(arguments, arguments.bootstrap)
     if arguments.server_binary:
-        server = servers.PyralogServer(work, arguments.server_binary)
+        server = servers.PyralogServer(work, arguments.server_binary, settings=SETTINGS)
         with server.start():
             good = run_clients(arguments, server.bootstrap, server)
             ended = server.process.poll()
