@@ -214,7 +214,7 @@ class Requests(BadInputCase):
             self.assertEqual(create(partitions=-1, copies=-1, assignments=assignments)["error"], wire.INVALID_REPLICA_ASSIGNMENT, why)
         self.assertEqual(create(partitions=1, assignments=[(0, [1])])["error"], wire.INVALID_REPLICA_ASSIGNMENT)
         for config in (("no.such", "1"), ("retention.ms", "soon"), ("retention.ms", ""), ("retention.ms", "-2"), ("segment.bytes", "99999999999"),
-                       ("cleanup.policy", "compact"), ("max.message.bytes", None), ("remote.storage.enable", "true")):
+                       ("cleanup.policy", "shrink"), ("max.message.bytes", None), ("remote.storage.enable", "true")):
             self.assertEqual(create(configs=[config])["error"], wire.INVALID_CONFIG, config)
         twice = self.ask(wire.CREATE_TOPICS_V7, [("twice", 1, 1, [], []), ("twice", 1, 1, [], []), ("once", 1, 1, [], [])], 1000, True)
         self.assertEqual(errors(twice["topics"]), [wire.INVALID_REQUEST, wire.INVALID_REQUEST, wire.NONE])
