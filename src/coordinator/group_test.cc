@@ -23,6 +23,19 @@ struct TwoMembers : Transcript {
   }
 };
 
+/// The same with a static member i1 beside b1, and long sessions.
+struct StaticAndDynamicMember : Transcript {
+  explicit StaticAndDynamicMember(int static_rebalance_ms = 60'000) : Transcript(without_delay({})) {
+    join("s", {.instance = "i", .session_ms = 100'000, .rebalance_ms = static_rebalance_ms});
+    join("b", {.session_ms = 100'000});
+    pass(0);
+    sync("b1", 1);
+    sync("i1", 1, {{"i1", "S"}, {"b1", "B"}});
+    stored();
+    take();
+  }
+};
+
 TEST(GroupTranscript, MembersJoinAndAreAssignedOnceThatIsDurable) {
   Transcript t;
   t.join("a");
@@ -486,14 +499,7 @@ b joins as b1
 }
 
 TEST(GroupTranscript, StaticMembersAreWaitedForUntilTheirSessionsEnd) {
-  Transcript t({.initial_rebalance_delay = Milliseconds(0)});
-  t.join("s", {.instance = "i", .session_ms = 100'000});
-  t.join("b", {.session_ms = 100'000});
-  t.pass(0);
-  t.sync("b1", 1);
-  t.sync("i1", 1, {{"i1", "S"}, {"b1", "B"}});
-  t.stored();
-  t.take();
+  StaticAndDynamicMember t;
   t.leave("b1");
   t.pass(99'000);
   t.state();
@@ -511,14 +517,7 @@ state: Empty 2
 }
 
 TEST(GroupTranscript, AnAbsentStaticMemberWithoutPatienceDoesNotKeepTheCoordinatorBusy) {
-  Transcript t({.initial_rebalance_delay = Milliseconds(0)});
-  t.join("s", {.instance = "i", .session_ms = 100'000, .rebalance_ms = 0});
-  t.join("b", {.session_ms = 100'000});
-  t.pass(0);
-  t.sync("b1", 1);
-  t.sync("i1", 1, {{"i1", "S"}, {"b1", "B"}});
-  t.stored();
-  t.take();
+  StaticAndDynamicMember t(0);
   t.leave("b1");
   t.pass(100'000);
   t.state();
