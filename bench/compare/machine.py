@@ -18,7 +18,7 @@ def process_cpu_seconds(pid):
 
 
 def kernel_threads_cpu_seconds():
-    """CPU of kernel threads, by thread: the writing back of pages and the file system's journal happen there."""
+    """(name, CPU) of kernel threads by id: the writing back of pages and the file system's journal happen there."""
     seconds = {}
     for path in pathlib.Path("/proc").iterdir():
         if path.name.isdigit():
@@ -27,7 +27,7 @@ def kernel_threads_cpu_seconds():
                 fields = text.rsplit(")", 1)[1].split()
                 if fields[1] == "2":  # children of kthreadd
                     name = text[text.index("(") + 1:text.rindex(")")]
-                    seconds[path.name, name] = int((path / "schedstat").read_text().split()[0]) / 1e9
+                    seconds[path.name] = (name, int((path / "schedstat").read_text().split()[0]) / 1e9)
             except (OSError, IndexError):
                 continue  # ended meanwhile
     return seconds
@@ -81,14 +81,16 @@ class Reading:
         machine_less_client is the figure to compare on a machine that does nothing else. Where others use it too, server_and_kernel
         (the server and all kernel threads) leaves them out, and `others` says how much they disturbed.
         """
-        threads = {thread: max(0.0, seconds - self.kernel_threads.get(thread, 0.0)) for thread, seconds in later.kernel_threads.items()}
+        # By id: a worker's name says what it does at the moment.
+        threads = {thread: max(0.0, seconds - self.kernel_threads.get(thread, ("", 0.0))[1])
+                   for thread, (_, seconds) in later.kernel_threads.items()}
         kernel = sum(threads.values())
         busiest = sorted(threads, key=threads.get, reverse=True)[:5]
         machine, client, server = later.machine - self.machine, later.children - self.children, later.server - self.server
         return {"seconds": later.time - self.time, "machine_less_client": machine - client, "server": server, "kernel_threads": kernel,
                 "server_and_kernel": server + kernel, "client": client, "interrupts": later.interrupts - self.interrupts,
                 "others": machine - client - server - kernel, "steal": later.steal - self.steal, "device_bytes": later.device - self.device,
-                "busiest_kernel_threads": {name: round(threads[pid, name], 3) for pid, name in busiest}}
+                "busiest_kernel_threads": {f"{thread} {later.kernel_threads[thread][0]}": round(threads[thread], 3) for thread in busiest}}
 
 
 @contextlib.contextmanager

@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::uint32_t kConnectionsMax = 10'000;
 constexpr std::uint32_t kInFlightMax = 10'000;
+constexpr std::uint32_t kKeysMax = 10'000'000;
+constexpr std::uint32_t kGroupsMax = 1'000'000;
 constexpr double kSecondsMax = 1'000'000;
 
 void add_duration(CLI::App& app, LoadOptions& load) {
@@ -35,13 +37,17 @@ void add_load(CLI::App& app, LoadOptions& load) {
   app.add_option("--server-pid", load.server_pid, "Report this process's CPU and memory too")->check(CLI::PositiveNumber);
 }
 
-void add_produce_load(CLI::App& app, ProduceLoadOptions& produce) {
-  app.add_option("--connections", produce.connections, "Connections")
+void add_connections(CLI::App& app, std::uint32_t& connections, std::uint32_t& in_flight) {
+  app.add_option("--connections", connections, "Connections")
       ->capture_default_str()
       ->check(CLI::Range(1u, kConnectionsMax));
-  app.add_option("--in-flight", produce.in_flight, "Requests under way per connection")
+  app.add_option("--in-flight", in_flight, "Requests under way per connection")
       ->capture_default_str()
       ->check(CLI::Range(1u, kInFlightMax));
+}
+
+void add_produce_load(CLI::App& app, ProduceLoadOptions& produce) {
+  add_connections(app, produce.connections, produce.in_flight);
   app.add_option("--record-bytes", produce.record_bytes, "Bytes of a value")
       ->capture_default_str()
       ->check(CLI::Range(0u, 15u << 20));
@@ -55,6 +61,8 @@ void add_produce_load(CLI::App& app, ProduceLoadOptions& produce) {
   add_acks(app, produce.acks);
   add_codec(app, produce.codec);
   app.add_flag("--text", produce.text, "Compressible values (default: random bytes)");
+  app.add_option("--keys", produce.keys, "So many different keys, in turn (default: records have none)")
+      ->check(CLI::Range(1u, kKeysMax));
   app.add_option("--rate", produce.rate,
                  "Records per second, each request sent when it is due (default: as fast as answers come)")
       ->check(CLI::NonNegativeNumber);
@@ -127,6 +135,25 @@ void add_bench_end_to_end(CLI::App& bench, Action& action) {
   });
 }
 
+void add_bench_commit(CLI::App& bench, Action& action) {
+  auto command = std::make_shared<BenchCommit>();
+  CommitLoadOptions& commit = command->commit;
+  CLI::App* app = bench.add_subcommand("commit", "Commit offsets of groups without members");
+  add_load(*app, command->load);
+  add_connections(*app, commit.connections, commit.in_flight);
+  app->add_option("--groups", commit.groups, "Groups, which take turns")
+      ->capture_default_str()
+      ->check(CLI::Range(1u, kGroupsMax));
+  app->add_option("--group-prefix", commit.group_prefix, "What their names begin with")->capture_default_str();
+  app->add_option("--commit-partitions", commit.partitions_per_commit, "Partitions in a commit")
+      ->capture_default_str()
+      ->check(CLI::Range(1u, 100'000u));
+  app->add_option("--rate", commit.rate, "Commits per second, each sent when it is due (default: as fast as answers come)")
+      ->check(CLI::NonNegativeNumber);
+  app->add_option("--commits", commit.commits_max, "Stop after so many commits");
+  app->callback([command, &action] { action = [command] { return bench_commit(*command); }; });
+}
+
 void add_bench_echo(CLI::App& bench, Action& action) {
   auto command = std::make_shared<BenchEcho>();
   CLI::App* app = bench.add_subcommand("echo", "Round trips to a thread of this process: the floor of any latency here");
@@ -148,6 +175,7 @@ void add_bench_commands(CLI::App& app, Action& action) {
   bench->require_subcommand(1);
   add_bench_produce(*bench, action);
   add_bench_consume(*bench, action);
+  add_bench_commit(*bench, action);
   add_bench_end_to_end(*bench, action);
   add_bench_echo(*bench, action);
 }

@@ -43,6 +43,19 @@ io::Task<Result<NodeId>> find_coordinator(ClusterClient& cluster, const std::str
   co_return reply.message.node_id;
 }
 
+/// `attempt()` again and again while there is no coordinator, for a bounded time. `attempt` outlives the call.
+template <class Attempt>
+auto patiently(Attempt& attempt) -> decltype(attempt()) {
+  const io::Reactor& reactor = io::Reactor::current();
+  const MonotonicTime deadline = reactor.now() + kCoordinatorWaitMax;
+  io::AbortSource never;
+  for (;;) {
+    auto answer = co_await attempt();
+    if (answer.ok() || answer.error() != ErrorCode::kUnavailable || reactor.now() >= deadline) co_return std::move(answer);
+    (void)co_await io::sleep_for(kCoordinatorPoll, never);
+  }
+}
+
 template <class Response>
 struct CoordinatorReply {
   NodeId coordinator;
@@ -77,14 +90,8 @@ io::Task<Result<CoordinatorReply<Response>>> ask_once(ClusterClient& cluster, co
 template <class Request, class Response>
 io::Task<Result<CoordinatorReply<Response>>> ask(ClusterClient& cluster, const std::string& group, Request request,
                                                  ApiVersion version_max, ErrorOf<Response> error_of) {
-  const io::Reactor& reactor = io::Reactor::current();
-  const MonotonicTime deadline = reactor.now() + kCoordinatorWaitMax;
-  io::AbortSource never;
-  for (;;) {
-    auto answer = co_await ask_once<Request, Response>(cluster, group, request, version_max, error_of);
-    if (answer.ok() || answer.error() != ErrorCode::kUnavailable || reactor.now() >= deadline) co_return std::move(answer);
-    (void)co_await io::sleep_for(kCoordinatorPoll, never);
-  }
+  const auto once = [&] { return ask_once<Request, Response>(cluster, group, request, version_max, error_of); };
+  co_return co_await patiently(once);
 }
 
 /// The only element of an answer about one thing, or why there is none.
@@ -141,6 +148,11 @@ KafkaError commit_error(const OffsetCommitResponse& response) {
 }
 
 }  // namespace
+
+io::Task<Result<NodeId>> coordinator_of(ClusterClient& cluster, std::string group) {
+  const auto find = [&] { return find_coordinator(cluster, group); };
+  co_return co_await patiently(find);
+}
 
 io::Task<Result<std::vector<GroupSummary>>> list_groups(ClusterClient& cluster) {
   PYRALOG_CO_ASSIGN(const ClusterInfo nodes, co_await cluster.describe_nodes());

@@ -12,6 +12,9 @@
 /// one that is just moving or loading; `cluster` outlives the call. Groups of the classic protocol.
 namespace pyralog::client {
 
+/// The node that coordinates `group`. Waits for a coordinator like all functions here.
+io::Task<Result<NodeId>> coordinator_of(ClusterClient& cluster, std::string group);
+
 struct GroupSummary {
   std::string id;
   std::string state;          ///< as Kafka names it: Empty, PreparingRebalance, CompletingRebalance, Stable, Dead

@@ -29,6 +29,8 @@ std::string_view rebalance_cause_name(RebalanceCause cause) noexcept {
       return "member_left";
     case RebalanceCause::kSessionExpired:
       return "session_expired";
+    case RebalanceCause::kConnectionLost:
+      return "connection_lost";
     case RebalanceCause::kSyncExpired:
       return "sync_expired";
     case RebalanceCause::kSubscriptionChanged:
@@ -54,12 +56,36 @@ KafkaError Group::check_member(std::string_view member_id, const std::optional<s
   return members_.contains(member_id) ? KafkaError::kNone : KafkaError::kUnknownMemberId;
 }
 
-KafkaError Group::heartbeat(const MemberIdentity& member, Now now) {
+KafkaError Group::heartbeat(const MemberIdentity& member, ConnectionId connection, Now now) {
   if (state_ == GroupState::kDead) return KafkaError::kCoordinatorNotAvailable;
   if (const auto wrong = check_member(member.member_id, member.instance_id); wrong != KafkaError::kNone) return wrong;
   if (member.generation != generation_) return KafkaError::kIllegalGeneration;
-  keep_alive(members_.find(member.member_id)->second, now);
+  Member& alive = members_.find(member.member_id)->second;
+  keep_alive(alive, now);
+  alive.pulse.beat(connection, now.monotonic);
   return state_ == GroupState::kPreparingRebalance ? KafkaError::kRebalanceInProgress : KafkaError::kNone;
+}
+
+void Group::lose_connection(std::string_view member_id, ConnectionId connection, Now now) {
+  const auto found = members_.find(member_id);
+  if (found == members_.end() || !context_.options.notices_lost_connections) return;
+  Member& member = found->second;
+  // A static member is expected to be away for as long as its session.
+  if (member.instance_id.has_value() || !member.deadline.has_value()) return;
+  const auto grace = member.pulse.grace_after(connection);
+  if (grace.has_value()) member.deadline = due(std::min(*member.deadline, now.monotonic + *grace));
+}
+
+void Group::Pulse::beat(ConnectionId by, MonotonicTime at) {
+  if (last.has_value()) interval = std::max(interval - interval / 8, at - *last);
+  last = at;
+  connection = by;
+}
+
+std::optional<Duration> Group::Pulse::grace_after(ConnectionId ended) {
+  if (connection != ended || interval == Duration::zero()) return std::nullopt;
+  is_lost = true;
+  return std::max<Duration>(2 * interval, kConnectionGraceMin);
 }
 
 KafkaError Group::admit_commit(const MemberIdentity& member, Now now) {
@@ -236,6 +262,7 @@ MonotonicTime Group::due(MonotonicTime at) {
 
 void Group::begin_join(Member& member, WaiterId waiter) {
   if (!member.joining) ++joining_count_;
+  member.pulse.last.reset();  // it sends none while it waits
   member.joining = waiter;
 }
 
@@ -290,12 +317,14 @@ void Group::expire_members(Now now) {
     }
   }
   const std::size_t members_gone = gone.size();
+  const bool all_lost = std::ranges::all_of(gone, [this](const auto& id) { return members_.find(id)->second.pulse.is_lost; });
   for (const auto& [member_id, until] : pending_) {
     if (until <= now.monotonic) gone.push_back(member_id);
   }
   if (gone.empty()) return;
   for (const std::string& member_id : gone) remove_member(member_id);
-  if (members_gone > 0) return after_removal(RebalanceCause::kSessionExpired, now);
+  const RebalanceCause cause = all_lost ? RebalanceCause::kConnectionLost : RebalanceCause::kSessionExpired;
+  if (members_gone > 0) return after_removal(cause, now);
   if (state_ == GroupState::kPreparingRebalance && all_joined()) complete_join(now);
 }
 

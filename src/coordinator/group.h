@@ -34,7 +34,10 @@ class Group {
 
   void join(JoinRequest request, WaiterId waiter, Now now);
   void sync(SyncRequest request, WaiterId waiter, Now now);
-  KafkaError heartbeat(const MemberIdentity& member, Now now);
+  /// `connection`: by which it came.
+  KafkaError heartbeat(const MemberIdentity& member, ConnectionId connection, Now now);
+  /// A connection by which the member sent heartbeats has ended. Unless it comes back soon, its session ends.
+  void lose_connection(std::string_view member_id, ConnectionId connection, Now now);
   void leave(const LeaveRequest& request, WaiterId waiter, Now now);
   /// Whether `member` may commit offsets; if so, it lives.
   KafkaError admit_commit(const MemberIdentity& member, Now now);
@@ -64,6 +67,17 @@ class Group {
   DescribedGroup describe() const;
 
  private:
+  /// How a member's heartbeats come.
+  struct Pulse {
+    std::optional<MonotonicTime> last;
+    Duration interval{};      ///< the longest of late; zero: not known
+    ConnectionId connection;  ///< of the last one
+    bool is_lost = false;     ///< that connection has ended
+
+    void beat(ConnectionId by, MonotonicTime at);
+    /// How long to wait for it after `ended` has ended; nothing: that says nothing about the member.
+    std::optional<Duration> grace_after(ConnectionId ended);
+  };
   struct Member {
     std::string id;
     std::optional<std::string> instance_id;
@@ -76,6 +90,7 @@ class Group {
     std::optional<WaiterId> joining;        ///< waits for the join to complete
     std::optional<WaiterId> syncing;        ///< waits for its assignment
     std::optional<MonotonicTime> deadline;  ///< of its session; none while it waits
+    Pulse pulse;
     bool is_new = false;                    ///< in its first join
     bool must_sync = false;                 ///< has not asked for its assignment
   };
@@ -124,7 +139,10 @@ class Group {
   void remove_member(const std::string& member_id);
   void after_removal(RebalanceCause cause, Now now);
   void expire_members(Now now);
-  void keep_alive(Member& member, Now now) { member.deadline = due(now.monotonic + member.session_timeout); }
+  void keep_alive(Member& member, Now now) {
+    member.deadline = due(now.monotonic + member.session_timeout);
+    member.pulse.is_lost = false;
+  }
   MonotonicTime due(MonotonicTime at);
   std::optional<MonotonicTime> find_soonest() const;
   void begin_join(Member& member, WaiterId waiter);

@@ -21,6 +21,8 @@ struct GroupOptions {
   Milliseconds initial_rebalance_delay{3'000};
   /// How long a new member, which cannot send heartbeats yet, may wait in a join.
   Milliseconds new_member_join_timeout{300'000};
+  /// A member whose connection has ended has two of its own heartbeats' time to come back by another, instead of a session.
+  bool notices_lost_connections = true;
   std::size_t members_max = std::numeric_limits<std::size_t>::max();
   std::size_t offset_metadata_bytes_max = 4096;
   Milliseconds offsets_retention{7LL * 24 * 3600 * 1000};
@@ -33,6 +35,8 @@ inline constexpr std::size_t kPendingMembersMax = 10'000;
 inline constexpr Milliseconds kRejoinWaitMin{1'000};
 /// The longest retention that a client may ask for its offsets: more is taken as this.
 inline constexpr Milliseconds kOffsetRetentionMax{100LL * 365 * 24 * 3600 * 1000};
+/// The least time to come back by another connection: clients pause before they connect again.
+inline constexpr Milliseconds kConnectionGraceMin{2'000};
 /// What of a client's id goes into the ids of its members, which must fit a string of the protocol.
 inline constexpr std::size_t kMemberIdPrefixBytesMax = 1024;
 
@@ -40,6 +44,7 @@ enum class RebalanceCause : std::uint8_t {
   kMemberJoined,
   kMemberLeft,
   kSessionExpired,
+  kConnectionLost,
   kSyncExpired,
   kSubscriptionChanged,
   kLeaderRejoined,
@@ -47,7 +52,7 @@ enum class RebalanceCause : std::uint8_t {
   kAppendFailed,
   kGroupTooLarge,
 };
-inline constexpr std::size_t kRebalanceCauses = 9;
+inline constexpr std::size_t kRebalanceCauses = 10;
 std::string_view rebalance_cause_name(RebalanceCause cause) noexcept;
 
 struct GroupCounters {

@@ -176,7 +176,15 @@ KafkaError GroupCoordinator::heartbeat(const HeartbeatRequest& request, Now now)
   Entry* entry = find_entry(request.group_id);
   if (entry == nullptr) return KafkaError::kUnknownMemberId;
   // The member's deadline moves away; who wakes for the old one looks again.
-  return entry->group.heartbeat(request.member, now);
+  return entry->group.heartbeat(request.member, request.connection, now);
+}
+
+void GroupCoordinator::lose_connection(std::string_view group_id, std::string_view member_id, ConnectionId connection,
+                                       Now now) {
+  Entry* entry = find_entry(group_id);
+  if (entry == nullptr) return;
+  entry->group.lose_connection(member_id, connection, now);
+  touch(*entry);
 }
 
 void GroupCoordinator::leave(const LeaveRequest& request, WaiterId waiter, Now now) {

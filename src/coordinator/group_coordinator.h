@@ -46,6 +46,8 @@ class GroupCoordinator final : GroupContext {
   void delete_offsets(const OffsetDeleteRequest& request, WaiterId waiter);
 
   KafkaError heartbeat(const HeartbeatRequest& request, Now now);
+  /// A connection by which this member sent heartbeats has ended.
+  void lose_connection(std::string_view group_id, std::string_view member_id, ConnectionId connection, Now now);
   /// Nothing: no offset is committed.
   const CommittedOffset* find_offset(std::string_view group_id, const TopicPartition& partition) const;
   /// Calls `visit(TopicPartition, CommittedOffset)` for each committed offset of the group.

@@ -27,6 +27,9 @@ struct Now {
 /// Who waits for an answer that cannot be given at once; chosen by the caller, unique while it waits.
 using WaiterId = StrongId<struct WaiterIdTag, std::uint64_t>;
 
+/// A client's connection; 0: none.
+using ConnectionId = StrongId<struct ConnectionIdTag, std::uint64_t>;
+
 /// A way to assign partitions, with the member's subscription in its terms (Kafka: protocol).
 struct Strategy {
   std::string name;
@@ -96,6 +99,7 @@ struct SyncAnswer {
 struct HeartbeatRequest {
   std::string group_id;
   MemberIdentity member;
+  ConnectionId connection;  ///< by which it came
 };
 
 struct LeaveRequest {

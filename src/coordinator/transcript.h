@@ -61,10 +61,17 @@ class Transcript {
     coordinator_.sync(std::move(request), waiter(member), now());
     drain();
   }
-  void heartbeat(const std::string& member, int generation, std::optional<std::string> instance = {}) {
+  void heartbeat(const std::string& member, int generation, std::optional<std::string> instance = {},
+                 std::uint64_t connection = 1) {
     MemberIdentity id = identity(member, generation);
     id.instance_id = std::move(instance);
-    line(fmt::format("{} beats {}: {}", member, generation, name(coordinator_.heartbeat({"g", id}, now()))));
+    const HeartbeatRequest request{.group_id = "g", .member = id, .connection = ConnectionId(connection)};
+    line(fmt::format("{} beats {}: {}", member, generation, name(coordinator_.heartbeat(request, now()))));
+    drain();
+  }
+  void lose_connection(const std::string& member, std::uint64_t connection = 1) {
+    line(fmt::format("{}'s connection {} ends", member, connection));
+    coordinator_.lose_connection("g", full(member), ConnectionId(connection), now());
     drain();
   }
   void leave(const std::string& member, std::optional<std::string> instance = {}) {

@@ -48,6 +48,13 @@ constexpr ConfigKey kTable[] = {
      .kafka_name = "group.max.size",
      .documentation = "Members of a group; more are refused.",
      .field = PYRALOG_FIELD(groups.members_max)},
+    {.name = "groups.notice_lost_connections",
+     .kind = kSwitch,
+     .default_text = "true",
+     .documentation = "A member whose connection ends has the time of two of its heartbeats, and at least 2 s, to come back by "
+                      "another one; then it counts as gone. `false`: only when its session timeout has passed, as in Kafka. "
+                      "Static members always have their session.",
+     .field = PYRALOG_FIELD(groups.notices_lost_connections)},
     {.name = "groups.offset_metadata_bytes_max",
      .kind = kBytes,
      .default_text = "4KiB",

@@ -31,6 +31,7 @@ KafkaConnection::KafkaConnection(Shard& shard, const ListenerInfo& listener, std
     : shard_(shard),
       listener_(listener),
       socket_(std::move(socket)),
+      members_(shard),
       frames_(shard.limits().frame_bytes_max, &allocate_received),
       idle_timer_(shard.reactor(), [this] { check_idle(); }),
       last_activity_(shard.reactor().now()) {}
@@ -50,6 +51,7 @@ io::Task<> KafkaConnection::run() {
   co_await scope_.close();
   idle_timer_.cancel();
   socket_->close();
+  if (!closing_.aborted()) co_await members_.lose_connection();
 }
 
 void KafkaConnection::close() noexcept {

@@ -7,6 +7,7 @@
 #include "io/sync.h"
 #include "io/task_scope.h"
 #include "protocol/kafka/frame_reader.h"
+#include "server/connection_members.h"
 #include "server/request.h"
 #include "server/request_memory.h"
 
@@ -32,6 +33,7 @@ class KafkaConnection {
   void give_up_slow_frame();
 
   const ListenerInfo& listener() const noexcept { return listener_; }
+  ConnectionMembers& members() noexcept { return members_; }
   io::Connection& socket() noexcept { return *socket_; }
   /// Fires when the client has left, or sends nothing more: requests that wait for data end their waits.
   io::AbortSource& client_left() noexcept { return socket_->ended(); }
@@ -62,6 +64,7 @@ class KafkaConnection {
   Shard& shard_;
   const ListenerInfo& listener_;
   std::unique_ptr<io::Connection> socket_;
+  ConnectionMembers members_;
   protocol::FrameReader frames_;
   std::deque<std::unique_ptr<Pending>> pending_;
   std::size_t pending_bytes_ = 0;  // request bytes of pending_

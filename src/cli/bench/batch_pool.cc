@@ -1,6 +1,9 @@
 #include "cli/bench/batch_pool.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <optional>
 #include <string>
 
 #include "core/random.h"
@@ -9,7 +12,7 @@
 namespace pyralog::cli {
 namespace {
 
-constexpr std::size_t kBatches = 16;
+constexpr std::size_t kBatches = 16;  // at least
 constexpr std::uint64_t kSeed = 20240501;
 constexpr std::string_view kWords[] = {"the ", "log ", "keeps ", "records ", "in ", "order ", "until ", "they ", "expire ",
                                        "and ", "readers ", "find ", "them ", "by ", "offset ", "again\n"};
@@ -22,6 +25,12 @@ void fill(std::string& value, Random& random, bool text) {
     return;
   }
   for (char& c : value) c = static_cast<char>(random.next());
+}
+
+/// The key of a load's record with this number; none where the load has none.
+std::optional<std::string> key_of(const ProduceLoadOptions& options, std::uint64_t number) {
+  if (options.keys == 0) return std::nullopt;
+  return fmt::format("key-{:08}", number % options.keys);
 }
 
 /// Whether a batch that has records takes one more.
@@ -40,12 +49,16 @@ Result<BatchPool> BatchPool::build(const ProduceLoadOptions& options, WallTime n
   BatchPool pool;
   std::string value(options.record_bytes, '\0');
   record::BatchBuilder builder(record::BatchBuilderOptions{.codec = options.codec});
-  for (std::size_t i = 0; i < kBatches; ++i) {
+  std::uint64_t records = 0;
+  while (pool.batches.size() < kBatches || records < options.keys) {
     builder.clear();
-    const record::RecordInput record{.timestamp = now, .key = std::nullopt, .value = as_bytes(value), .headers = {}};
+    std::optional<std::string> key = key_of(options, records);
+    record::RecordInput record{.timestamp = now, .key = std::nullopt, .value = as_bytes(value), .headers = {}};
     do {
       fill(value, random, options.text);
+      if (key.has_value()) record.key = as_bytes(*key);
       PYRALOG_TRY(builder.append(record));
+      key = key_of(options, ++records);
     } while (has_room(options, pool, builder, record));
     pool.records_per_batch = static_cast<std::uint32_t>(builder.records_count());
     PYRALOG_ASSIGN(const ByteView batch, builder.finish());

@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "cli/bench/stamp.h"
 #include "record/batch_check.h"
+#include "record/record_iterator.h"
 
 namespace pyralog::cli {
 namespace {
@@ -23,6 +26,22 @@ TEST(BatchPool, BatchesAreValidAlikeInSizeAndDifferent) {
     EXPECT_GT(batch.size(), 16384u * 9 / 10);
   }
   EXPECT_FALSE(std::ranges::equal(pool.batches[0].view(), pool.batches[1].view()));
+}
+
+TEST(BatchPool, WithKeysThereAreRecordsForEachOfThem) {
+  const BatchPool pool = BatchPool::build({.record_bytes = 10, .batch_records = 7, .keys = 200}, kNow).value();
+  record::Decompressor decompressor;
+  std::set<std::string> keys;
+  for (const Slice& batch : pool.batches) {
+    const auto view = record::BatchView::parse_only(batch.view(), 1 << 20).value();
+    EXPECT_TRUE(view.verify_crc().ok());
+    auto records = record::RecordIterator::open(view, decompressor).value();
+    record::RecordView record;
+    while (records.next(record).value()) keys.emplace(as_text(record.key.value()));
+  }
+  EXPECT_EQ(keys.size(), 200u);
+  EXPECT_EQ(*keys.begin(), "key-00000000");
+  EXPECT_EQ(*keys.rbegin(), "key-00000199");
 }
 
 TEST(BatchPool, ARecordLargerThanABatchIsABatch) {

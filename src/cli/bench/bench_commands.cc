@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "cli/bench/commit_load.h"
 #include "cli/bench/echo_load.h"
 #include "cli/bench/fetch_load.h"
 #include "cli/bench/load_report.h"
@@ -122,6 +123,21 @@ LoadResult produce_result(const ProduceLoad& load, const LoadWindow& window, Mon
           .more_latencies = {}, .unanswered = load.unanswered()};
 }
 
+void add_commit(LoadReport& report, const CommitLoadOptions& options) {
+  const auto add = [&](const char* name, std::string value) { report.parameters.emplace_back(name, std::move(value)); };
+  add("connections", std::to_string(options.connections));
+  add("in_flight", std::to_string(options.in_flight));
+  add("groups", std::to_string(options.groups));
+  add("partitions_per_commit", std::to_string(options.partitions_per_commit));
+  add("loop", options.rate > 0 ? "open" : "closed");
+  add("rate", fmt::format("{}", options.rate));
+}
+
+LoadResult commit_result(const CommitLoad& load, const LoadWindow& window, MonotonicTime end) {
+  return {.kind = "commit", .seconds = measured_seconds(window, load.last_answer(), end), .counts = load.counts(),
+          .more_latencies = {}, .unanswered = load.unanswered()};
+}
+
 LoadResult fetch_result(const FetchLoad& load, bool tail, const LoadWindow& window, MonotonicTime end) {
   LoadResult result{.kind = tail ? "tail" : "consume", .seconds = measured_seconds(window, load.last_answer(), end),
                     .counts = load.counts(), .more_latencies = {}, .unanswered = 0};
@@ -170,6 +186,22 @@ io::Task<Result<>> run_fetch_load(ClusterClient& cluster, const BenchConsume& co
   load->start(window);
   co_await measure(*load, window, command.load.server_pid, report);
   report.results.push_back(fetch_result(*load, command.fetch.tail, window, io::Reactor::current().now()));
+  co_await load->close();
+  co_return verdict(report, command.load);
+}
+
+io::Task<Result<>> run_commit_load(ClusterClient& cluster, const BenchCommit& command) {
+  PYRALOG_CO_ASSIGN(client::LogInfo log, co_await find_log(cluster, command.load));
+  LoadReport report;
+  add_common(report, command.load, log);
+  add_commit(report, command.commit);
+  PYRALOG_CO_ASSIGN(const auto load, co_await CommitLoad::open(cluster, std::move(log), command.commit));
+  const LoadWindow window = window_from_now(command.load);
+  load->start(window);
+  co_await measure(*load, window, command.load.server_pid, report);
+  const MonotonicTime end = io::Reactor::current().now();
+  co_await load->finished(end + kDrainMax);
+  report.results.push_back(commit_result(*load, window, end));
   co_await load->close();
   co_return verdict(report, command.load);
 }
@@ -240,6 +272,9 @@ int bench_produce(const BenchProduce& command) {
 }
 int bench_consume(const BenchConsume& command) {
   return run_session(command.load.session, [&](ClusterClient& cluster) { return run_fetch_load(cluster, command); });
+}
+int bench_commit(const BenchCommit& command) {
+  return run_session(command.load.session, [&](ClusterClient& cluster) { return run_commit_load(cluster, command); });
 }
 int bench_end_to_end(const BenchEndToEnd& command) {
   return run_session(command.load.session, [&](ClusterClient& cluster) { return run_end_to_end(cluster, command); });

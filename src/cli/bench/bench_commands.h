@@ -12,6 +12,10 @@ struct BenchConsume {
   LoadOptions load;
   FetchLoadOptions fetch;
 };
+struct BenchCommit {
+  LoadOptions load;
+  CommitLoadOptions commit;
+};
 /// A stamped produce load and readers at the tail, in one process.
 struct BenchEndToEnd {
   LoadOptions load;
@@ -29,6 +33,7 @@ struct BenchEcho {
 // `pyralog bench`. The exit code: 0 only if every request that was answered succeeded, and some were.
 int bench_produce(const BenchProduce& command);
 int bench_consume(const BenchConsume& command);
+int bench_commit(const BenchCommit& command);
 int bench_end_to_end(const BenchEndToEnd& command);
 int bench_echo(const BenchEcho& command);
 

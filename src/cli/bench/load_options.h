@@ -37,9 +37,21 @@ struct ProduceLoadOptions {
   client::Acks acks = client::Acks::kAll;
   record::Codec codec = record::Codec::kNone;
   bool text = false;       ///< compressible values
+  std::uint32_t keys = 0;  ///< records have so many different keys, in turn; 0: none
   double rate = 0;         ///< records per second, sent when they are due (open loop); 0: as fast as answers come
   std::uint64_t records_max = 0;  ///< stop after so many; 0: when the time is over
   bool stamp = false;             ///< first record of each batch carries the time (see stamp.h)
+};
+
+/// Offset commits of groups without members.
+struct CommitLoadOptions {
+  std::uint32_t connections = 1;
+  std::uint32_t in_flight = 1;  ///< requests per connection
+  std::uint32_t groups = 100;
+  std::string group_prefix = "bench";  ///< groups are called bench-0, bench-1, …
+  std::uint32_t partitions_per_commit = 1;
+  double rate = 0;                ///< commits per second, sent when they are due (open loop); 0: as fast as answers come
+  std::uint64_t commits_max = 0;  ///< stop after so many; 0: when the time is over
 };
 
 struct FetchLoadOptions {
