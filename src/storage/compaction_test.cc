@@ -269,6 +269,24 @@ TEST_F(LogCompactionTest, MergesSegmentsAndServesTheGaps) {
   EXPECT_EQ(backlog().from, Offset(3)) << "how far compaction has come survives";
 }
 
+TEST_F(LogCompactionTest, ServesNothingBehindTheLastRecordThatIsLeft) {
+  auto short_lived = settings();
+  short_lived.delete_retention_ms = 0;
+  world_.apply(short_lived);
+  append({{"a", "1"}});
+  roll();
+  append({{"a", std::nullopt}});
+  roll();  // the active segment is empty
+  for (int pass = 0; pass < 2; ++pass) {
+    ASSERT_TRUE(compact({.map_bytes_max = 1u << 20}).ok());
+    world_.node.world.run_for(std::chrono::hours(1));
+  }
+  EXPECT_EQ(world_.log().high_watermark(), Offset(2));
+  const auto [bytes, end] = world_.read({.offset = Offset(0), .bytes_max = 1});
+  EXPECT_TRUE(bytes.empty());
+  EXPECT_EQ(end, Offset(0));
+}
+
 TEST_F(LogCompactionTest, CompactsALogWhoseKeysDoNotFitInSeveralPasses) {
   for (int round = 0; round < 2; ++round) {
     for (int key = 0; key < 100; ++key) append({{"key " + std::to_string(key), std::to_string(round)}});

@@ -42,7 +42,8 @@ io::Task<Result<ReadResult>> PartitionLog::read_once(ReadOptions options) {
     }
     // Compaction may have taken the segment's last records; those that are wanted then begin with the next one.
     const Offset next = segment_end(base);
-    if (range.end_offset < next || files_.find_segment(next) == nullptr) co_return result;
+    // The last one, if it is empty, ends where it begins.
+    if (range.end_offset < next || next == base || files_.find_segment(next) == nullptr) co_return result;
     base = next;
   }
   co_return result;
