@@ -1,40 +1,9 @@
-#include "coordinator/transcript.h"
+#include "coordinator/group_fixtures.h"
 
 namespace pyralog::coordinator {
 namespace {
 
 using Joining = Transcript::Joining;
-
-GroupOptions without_delay(GroupOptions options = {}) {
-  options.initial_rebalance_delay = Milliseconds(0);
-  return options;
-}
-
-/// Two members in a stable group: a1 leads.
-struct TwoMembers : Transcript {
-  explicit TwoMembers(GroupOptions options = {}) : Transcript(without_delay(std::move(options))) {
-    join("a");
-    join("b");
-    pass(0);
-    sync("b1", 1);
-    sync("a1", 1, {{"a1", "A"}, {"b1", "B"}});
-    stored();
-    take();
-  }
-};
-
-/// The same with a static member i1 beside b1, and long sessions.
-struct StaticAndDynamicMember : Transcript {
-  explicit StaticAndDynamicMember(int static_rebalance_ms = 60'000) : Transcript(without_delay({})) {
-    join("s", {.instance = "i", .session_ms = 100'000, .rebalance_ms = static_rebalance_ms});
-    join("b", {.session_ms = 100'000});
-    pass(0);
-    sync("b1", 1);
-    sync("i1", 1, {{"i1", "S"}, {"b1", "B"}});
-    stored();
-    take();
-  }
-};
 
 TEST(GroupTranscript, MembersJoinAndAreAssignedOnceThatIsDurable) {
   Transcript t;
@@ -573,72 +542,6 @@ TEST(GroupTranscript, TenThousandMembersAreOneGroup) {
   t.take();
   t.join("one more");
   EXPECT_EQ(t.take(), "\none more joins\n  to one more: GROUP_MAX_SIZE_REACHED\n");
-}
-
-GroupState state_of(Transcript& t) { return t.coordinator().find_group("g")->state(); }
-
-TEST(GroupTranscript, AMemberWhoseConnectionEndsHasTwoHeartbeatsToComeBack) {
-  TwoMembers t;
-  for (int i = 0; i < 2; ++i) {
-    t.pass(3'000);
-    t.heartbeat("a1", 1);
-    t.heartbeat("b1", 1);
-  }
-  t.lose_connection("b1");
-  t.pass(3'000);
-  t.heartbeat("a1", 1);
-  t.pass(2'999);
-  EXPECT_EQ(state_of(t), GroupState::kStable);
-  t.pass(1);
-  EXPECT_EQ(state_of(t), GroupState::kPreparingRebalance);
-  EXPECT_EQ(t.coordinator().group_counters().rebalances[static_cast<std::size_t>(RebalanceCause::kConnectionLost)], 1u);
-}
-
-TEST(GroupTranscript, AMemberThatComesBackByAnotherConnectionKeepsItsSession) {
-  TwoMembers t;
-  for (int i = 0; i < 2; ++i) {
-    t.pass(3'000);
-    t.heartbeat("a1", 1);
-    t.heartbeat("b1", 1);
-  }
-  t.lose_connection("b1");
-  t.pass(5'000);
-  t.heartbeat("a1", 1);
-  t.heartbeat("b1", 1, {}, 2);
-  t.lose_connection("b1", 1);  // late: it is elsewhere now
-  t.pass(9'999);
-  EXPECT_EQ(state_of(t), GroupState::kStable);
-}
-
-TEST(GroupTranscript, AConnectionThatEndsBeforeHeartbeatsHaveAnIntervalSaysNothing) {
-  TwoMembers t;
-  t.heartbeat("b1", 1);
-  t.lose_connection("b1");
-  t.pass(9'999);
-  EXPECT_EQ(state_of(t), GroupState::kStable);
-}
-
-TEST(GroupTranscript, StaticMembersMayBeAwayForTheirSession) {
-  StaticAndDynamicMember t;
-  t.heartbeat("i1", 1, "i");
-  t.pass(1'000);
-  t.heartbeat("i1", 1, "i");
-  t.lose_connection("i1");
-  t.pass(98'000);
-  EXPECT_EQ(state_of(t), GroupState::kStable);
-}
-
-TEST(GroupTranscript, LostConnectionsSayNothingWhereTheyAreNotToBeNoticed) {
-  TwoMembers t({.notices_lost_connections = false});
-  for (int i = 0; i < 2; ++i) {
-    t.pass(3'000);
-    t.heartbeat("a1", 1);
-    t.heartbeat("b1", 1);
-  }
-  t.lose_connection("b1");
-  t.pass(9'999);
-  t.heartbeat("a1", 1);
-  EXPECT_EQ(state_of(t), GroupState::kStable);
 }
 
 }  // namespace

@@ -61,17 +61,16 @@ class Transcript {
     coordinator_.sync(std::move(request), waiter(member), now());
     drain();
   }
-  void heartbeat(const std::string& member, int generation, std::optional<std::string> instance = {},
-                 std::uint64_t connection = 1) {
+  void heartbeat(const std::string& member, int generation, std::optional<std::string> instance = {}, int connection = 1) {
     MemberIdentity id = identity(member, generation);
     id.instance_id = std::move(instance);
-    const HeartbeatRequest request{.group_id = "g", .member = id, .connection = ConnectionId(connection)};
-    line(fmt::format("{} beats {}: {}", member, generation, name(coordinator_.heartbeat(request, now()))));
+    const HeartbeatRequest beat{"g", id, ConnectionId(static_cast<std::uint64_t>(connection))};
+    line(fmt::format("{} beats {}: {}", member, generation, name(coordinator_.heartbeat(beat, now()))));
     drain();
   }
-  void lose_connection(const std::string& member, std::uint64_t connection = 1) {
+  void lose_connection(const std::string& member, int connection = 1) {
     line(fmt::format("{}'s connection {} ends", member, connection));
-    coordinator_.lose_connection("g", full(member), ConnectionId(connection), now());
+    coordinator_.lose_connection("g", full(member), ConnectionId(static_cast<std::uint64_t>(connection)), now());
     drain();
   }
   void leave(const std::string& member, std::optional<std::string> instance = {}) {
@@ -88,7 +87,7 @@ class Transcript {
   }
   void fetch() {
     const auto* found = coordinator_.find_offset("g", kPartition);
-    line(found != nullptr ? fmt::format("committed: {}", found->offset.value) : "committed: nothing");
+    line("committed: " + (found != nullptr ? std::to_string(found->offset.value) : "nothing"));
   }
   void remove() {
     line("delete group");
@@ -102,8 +101,8 @@ class Transcript {
   }
   void state() {
     const Group* group = coordinator_.find_group("g");
-    line(group != nullptr ? fmt::format("state: {} {}", group_state_name(group->state()), group->generation().value)
-                          : "state: no group");
+    if (group == nullptr) return line("state: no group");
+    line(fmt::format("state: {} {}", group_state_name(group->state()), group->generation().value));
   }
 
   /// The oldest append is durable, or fails with `outcome`.
@@ -118,8 +117,8 @@ class Transcript {
   }
   /// Lets time pass, in the steps of the deadlines on the way.
   void pass(std::int64_t ms) {
-    line(fmt::format("{} ms pass", ms));
     const std::int64_t end = ms_ + ms;
+    line(fmt::format("{} ms pass", ms));
     for (;;) {
       const auto next = coordinator_.next_deadline();
       const auto at = next ? std::chrono::duration_cast<std::chrono::milliseconds>(next->time_since_epoch()).count() : end + 1;
@@ -153,7 +152,6 @@ class Transcript {
   void note(const std::string& text) { line(text); }
   /// All since the last call.
   std::string take() { return std::exchange(text_, "\n"); }
-
   inline static const TopicPartition kPartition{"t", PartitionIndex(0)};
 
  private:

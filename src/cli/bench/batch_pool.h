@@ -15,7 +15,8 @@ struct BatchPool {
   std::vector<Slice> batches;
   std::uint32_t records_per_batch = 0;
 
-  /// With keys, there are enough batches for all of them. Values come from a fixed seed: two runs send the same. `now` becomes the records' time.
+  /// With keys, there are enough batches for all of them. Values come from a fixed seed: two runs send the same. `now`
+  /// becomes the records' time.
   static Result<BatchPool> build(const ProduceLoadOptions& options, WallTime now);
 
   /// Of the largest batch.

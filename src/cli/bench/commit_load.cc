@@ -44,7 +44,8 @@ io::Task<Result<std::unique_ptr<CommitLoad>>> CommitLoad::open(client::ClusterCl
 io::Task<Result<>> CommitLoad::connect(client::ClusterClient& cluster) {
   PYRALOG_CO_ASSIGN(auto places, co_await find_places(cluster, options_));
   if (options_.connections < places.size() || options_.groups < options_.connections) {
-    co_return Error(ErrorCode::kInvalidArgument, "there are more coordinators than connections, or more connections than groups");
+    co_return Error(ErrorCode::kInvalidArgument,
+                    "there are more coordinators than connections, or more connections than groups");
   }
   std::map<NodeId, std::vector<Link*>> links_to;
   auto place = places.begin();

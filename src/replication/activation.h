@@ -1,0 +1,96 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "replication/commit_tracker.h"
+#include "replication/epoch_table.h"
+
+namespace pyralog::replication {
+
+/// What a replica says of its log when it votes or is sealed (TailInfo, replication.md §5).
+struct TailInfo {
+  BootId life;
+  Offset committed_hint;  ///< a lower bound of what is committed
+  LogShape log;           ///< everything appended, synced or not
+  /// Cached class, after its system stopped uncleanly: what it has counts, what it lacks from here on is unknown.
+  std::optional<Offset> suspect_from;
+  /// Where its copy is damaged, the first such place: what was there is unknown.
+  std::optional<Offset> damaged_from;
+  bool is_rebuilding = false;  ///< it lacks anything
+};
+
+/// The winner of an election on its way to leading: finds where the log ends, sees to it that enough copies say so, and has
+/// that decided (replication.md §5, mode 1). Pure: told what happens, it says what is to be done next. Nothing of epoch t is
+/// written before `is_open`.
+class Activation {
+ public:
+  struct Setup {
+    ReplicaId self;
+    LeaderEpoch term;       ///< t: the election's, which becomes the epoch
+    DataConfiguration data; ///< the newest in t's Raft log, committed or not
+    /// t's Raft log, undecided rows included: by it records are judged. Its last row is the open one.
+    EpochTable table;
+    /// The rows known to be committed: only by these may anything be truncated before the decision.
+    EpochTable decided;
+  };
+  Activation(Setup setup, TailInfo own, MonotonicTime now);
+
+  enum class Need : std::uint8_t {
+    kSeals,         ///< seal `unsealed()`; no answer may ever come, then §8 or a hand-over
+    kPriorRows,     ///< have the rows before t committed, by an entry of t: garbage in the leader's log can then be truncated
+    kTruncateSelf,  ///< the leader's own log to `own_valid_end()`
+    kFetch,         ///< what the leader lacks below `end()`, from `source()`
+    kLevel,         ///< store [`from()`, `end()`) on the members, as recovery under t's ballot
+    kDecide,        ///< commit the row `row()` in the Raft log
+    kOpen,          ///< lead
+    kLost,          ///< committed records are on none of a seal quorum: never by itself; an operator's or §7's case
+  };
+  Need need() const noexcept { return need_; }
+
+  /// A vote or the answer to a seal of t. The last one of a replica counts; one of another life voids what it said.
+  void sealed(const ReplicaId& replica, TailInfo tail, MonotonicTime now);
+  /// As CommitTracker::restarted; a seal given in another life has to be given again.
+  void restarted(const ReplicaId& replica, BootId life);
+  /// All rows before t are committed.
+  void prior_rows_decided();
+  /// The leader's own log was truncated, or has grown by what it fetched.
+  void own_log_is(LogShape log, MonotonicTime now);
+  /// A copy of everything below `end` under t's ballot, verified and, if durable, synced; the leader's own too.
+  void stored(const ReplicaId& replica, BootId life, Offset end, MonotonicTime now);
+  /// t's row is committed.
+  void decided();
+
+  const Setup& setup() const noexcept { return setup_; }
+  /// Members that have not answered, or not in their present life.
+  std::vector<ReplicaId> unsealed() const;
+  /// Everything below is committed already.
+  Offset from() const noexcept { return from_; }
+  /// E: the end of every batch that was seen and is valid. Requires a need beyond kSeals.
+  Offset end() const noexcept { return end_; }
+  Offset own_valid_end() const { return setup_.table.valid_end(tails_.at(setup_.self).log).end; }
+  /// Who has valid records up to `end()`. Requires kFetch.
+  ReplicaId source() const;
+  EpochRow row() const;
+  /// Who has what under t's ballot, to go on with when open. Requires a need from kLevel on.
+  CommitTracker& copies() { return *copies_; }
+
+ private:
+  bool is_authoritative(const ReplicaId& replica, Offset end) const;
+  Offset valid_end_of(const ReplicaId& replica) const;
+  void find_end(MonotonicTime now);
+  void step(MonotonicTime now);
+  Need own_log_need() const;
+
+  Setup setup_;
+  std::map<ReplicaId, TailInfo> tails_;
+  std::optional<CommitTracker> copies_;
+  Need need_ = Need::kSeals;
+  Offset from_;
+  Offset end_;
+  bool prior_rows_decided_ = false;
+};
+
+}  // namespace pyralog::replication
