@@ -102,11 +102,22 @@ io::Task<Result<>> CachedRecovery::run(PartitionFiles& partition, CachedMark mar
   for (Segment& segment : found) segment.clean_end = segment.end;
   PartitionLedger ledger = context_.ledger(partition);
   ledger.segments() = std::move(found);
-  // Deleted records count as deleted, also where the end of what was deleted is lost.
-  if (partition.log_end() < partition.start()) ledger.segments().assign(1, Segment{.base = partition.start()});
+  PYRALOG_CO_TRY(co_await remove_unnamed(partition));
+  if (partition.log_end() < partition.start()) {
+    // Deleted records count as deleted, also where the end of what was deleted is lost. What is left of them stays for now:
+    // this start may be cut short, and then the next one begins with the same mark.
+    ledger.segments().assign(1, Segment{.base = partition.start()});
+    outdated_.push_back(&partition);
+  }
   partition.state().drop_front(partition.start(), ledger.segments().front().base);
   context_.tracked(partition, [&] { ledger.restored(ledger.end()); });
-  co_return co_await remove_unnamed(partition);
+  co_return Result<>();
+}
+
+io::Task<Result<>> CachedRecovery::finish() {
+  for (PartitionFiles* partition : outdated_) PYRALOG_CO_TRY(co_await remove_unnamed(*partition));
+  outdated_.clear();
+  co_return Result<>();
 }
 
 io::Task<Result<>> CachedRecovery::remove_unnamed(PartitionFiles& partition) {

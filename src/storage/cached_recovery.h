@@ -24,6 +24,8 @@ class CachedRecovery {
   void begin(PartitionFiles& partition);
   /// Removes files that no segment names, durably: their names may be used again.
   io::Task<Result<>> remove_unnamed(PartitionFiles& partition);
+  /// A checkpoint of what was found is durable: removes what only the mark before it wanted.
+  io::Task<Result<>> finish();
 
  private:
   io::Task<Result<std::map<SegmentName, std::uint64_t>>> list(const PartitionFiles& partition) const;
@@ -37,6 +39,7 @@ class CachedRecovery {
 
   StoreContext& context_;
   SegmentFiles& segments_;
+  std::vector<PartitionFiles*> outdated_;  // those with files that only the mark wants
 };
 
 }  // namespace pyralog::storage

@@ -293,5 +293,38 @@ TEST(ShardStore, RecyclesTheJournal) {
   node.close();
 }
 
+TEST(ShardStore, AStartMayBeCutShortWhereDeletedRecordsWereLost) {
+  StoreWorld node(16);
+  node.open();
+  PartitionFiles& log = node.create(kFirst, Offset(0), DurabilityClass::kCached);
+  for (int i = 0; i < 20; ++i) node.append(log, 1, 1000);
+  ASSERT_TRUE(node.world.run(*node.reactor, node.store->sync_cached(log)).ok());
+  ASSERT_GT(log.durable_end(), Offset(10));
+  node.world.run_for(std::chrono::seconds(20));
+  CachedBounds memory_only;
+  memory_only.write_delay_max = memory_only.flush_delay_max = std::chrono::hours(1);
+  node.store->set_cached_bounds(log, memory_only);
+  node.append(log, 5);
+  const Offset end = log.log_end();
+  ASSERT_TRUE(node.world.run(*node.reactor, node.store->set_start(log, end, log.active().base)).ok());
+  node.crash(CrashMode::kKill);
+  // The log is empty now. What is left of its file is no part of it, but the checkpoint wants it until there is another one.
+  const io::VirtualDiskSnapshot before = node.disk().snapshot();
+  std::uint64_t crashes = 0;
+  for (bool done = false; !done; ++crashes) {
+    node.disk().restore(before);
+    node.disk().crash_at_step(node.disk().steps() + crashes + 1, kModes[crashes % 3]);
+    done = node.open_unless_crashed();
+    node.disk().crash_never();
+    if (!done) node.open();
+    ASSERT_NE(node.store, nullptr) << "after a crash at step " << crashes + 1;
+    EXPECT_EQ(node.partition().start(), end);
+    EXPECT_EQ(node.partition().log_end(), end);
+    EXPECT_FALSE(node.disk().has("data/logs/log-11/0/00000000000000000000.log"));
+    node.crash(CrashMode::kKill);
+  }
+  EXPECT_GT(crashes, 20u);
+}
+
 }  // namespace
 }  // namespace pyralog::storage

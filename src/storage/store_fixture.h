@@ -51,6 +51,20 @@ class StoreWorld {
     const Result<> opened = try_open();
     ASSERT_TRUE(opened.ok()) << opened.error().to_string();
   }
+  /// The same while a crash is planned. False: it came first; then the node is started again, but not opened.
+  bool open_unless_crashed() {
+    files = std::make_unique<FileCache>(16);
+    auto opened = world.try_run(*reactor, ShardStore::open(options, *files));
+    if (!reactor->alive()) {
+      if (opened.has_value() && opened->ok()) io::VirtualWorld::abandon(std::move(**opened));
+      io::VirtualWorld::abandon(std::move(files));
+      boot();
+      return false;
+    }
+    EXPECT_TRUE(opened->ok()) << opened->error().to_string();
+    if (opened->ok()) store = std::move(**opened);
+    return true;
+  }
   void close() {
     const Result<> closed = world.run(*reactor, store->close());
     EXPECT_TRUE(closed.ok()) << closed.error().to_string();

@@ -28,7 +28,8 @@ io::Task<Result<>> StoreLoader::load() {
     PYRALOG_CO_TRY(co_await begin_empty());
   }
   // From here on the directory may change: what was found is durable and known to be complete.
-  co_return co_await parts_.checkpointer.store_now(false);
+  PYRALOG_CO_TRY(co_await parts_.checkpointer.store_now(false));
+  co_return co_await cached_recovery_.finish();
 }
 
 io::Task<Result<>> StoreLoader::begin_empty() {
@@ -61,17 +62,15 @@ io::Task<Result<>> StoreLoader::recover(Checkpoint checkpoint) {
 }
 
 io::Task<Result<>> StoreLoader::recover_cached(bool clean_stop) {
-  StoreContext& context = parts_.context;
-  CachedRecovery recovery(context, parts_.segments);
   for (PartitionFiles* partition : cached_) {
     if (const auto mark = marks_.find(partition->incarnation()); mark != marks_.end()) {
       // After a clean stop the mark is the log's end.
-      if (!clean_stop) PYRALOG_CO_TRY(co_await recovery.run(*partition, mark->second));
+      if (!clean_stop) PYRALOG_CO_TRY(co_await cached_recovery_.run(*partition, mark->second));
     } else {
       PYRALOG_CO_TRY(co_await parts_.cleaner.clean(*partition));
-      PYRALOG_CO_TRY(co_await recovery.remove_unnamed(*partition));
+      PYRALOG_CO_TRY(co_await cached_recovery_.remove_unnamed(*partition));
     }
-    recovery.begin(*partition);
+    cached_recovery_.begin(*partition);
   }
   co_return Result<>();
 }

@@ -71,8 +71,10 @@ struct ShardStore::Parts {
 /// The half of a start that fills a store: journal, segments, memory (storage.md §3).
 class StoreLoader {
  public:
-  explicit StoreLoader(ShardStore::Parts& parts) : parts_(parts), recovery_(parts.context.reactor, parts.context.options,
-                                                                            parts.journal.names()) {}
+  explicit StoreLoader(ShardStore::Parts& parts)
+      : parts_(parts),
+        recovery_(parts.context.reactor, parts.context.options, parts.journal.names()),
+        cached_recovery_(parts.context, parts.segments) {}
   io::Task<Result<>> load();
 
  private:
@@ -105,6 +107,7 @@ class StoreLoader {
 
   ShardStore::Parts& parts_;
   JournalRecovery recovery_;
+  CachedRecovery cached_recovery_;
   std::vector<Loading> loading_;
   std::vector<PartitionFiles*> cached_;
   std::map<Incarnation, CachedMark> marks_;  // of those that must be scanned
