@@ -16,7 +16,7 @@ std::string SegmentFiles::path(const PartitionFiles& partition, Offset base) con
 
 io::Task<Result<>> SegmentFiles::make_directory(std::string directory) {
   const std::string& root = context_.options.data_directory;
-  if (durable_directories_.contains(directory)) co_return Result<>();
+  if (durable_directories_.contains(root + "/" + directory)) co_return Result<>();
   PYRALOG_CO_TRY(co_await context_.reactor.disk().make_directories(root + "/" + directory));
   // From the top: each level's name lies in the one above.
   std::string above = root;
@@ -28,7 +28,21 @@ io::Task<Result<>> SegmentFiles::make_directory(std::string directory) {
     }
     above = next;
   }
-  durable_directories_.insert(directory);
+  co_return Result<>();
+}
+
+io::Task<Result<>> SegmentFiles::make_file(PartitionFiles& partition, Offset base) {
+  const std::string directory = partition.directory();
+  PYRALOG_CO_TRY(co_await make_directory(directory));
+  const io::OpenOptions options{.existence = io::Existence::kMayCreate};
+  // Closed again at once: thousands may be made side by side.
+  PYRALOG_CO_TRY(co_await context_.reactor.disk().open(path(partition, base), options));
+  if (!planted(Bug::kNoDirectorySync)) {
+    PYRALOG_CO_TRY(co_await sync_names(context_.options.data_directory + "/" + directory));
+  }
+  Segment* made = context_.ledger(partition).segment(base);
+  if (made == nullptr) co_return ErrorCode::kNotFound;
+  made->named = true;
   co_return Result<>();
 }
 
@@ -36,18 +50,9 @@ io::Task<Result<SharedFile>> SegmentFiles::open(PartitionFiles& partition, Offse
   const Segment* segment = partition.find_segment(base);
   if (segment == nullptr) co_return ErrorCode::kNotFound;
   const FileKey key{partition.incarnation(), base, FileKind::kLog, segment->edition};
-  if (SharedFile file = context_.files.find(key); file != nullptr && segment->named) co_return file;
-  const std::string directory = partition.directory();
-  if (segment->named) co_return co_await context_.files.open(key, path(partition, base));
-  PYRALOG_CO_TRY(co_await make_directory(directory));
-  PYRALOG_CO_ASSIGN(SharedFile file, co_await context_.files.open(key, path(partition, base), io::Existence::kMayCreate));
-  if (!planted(Bug::kNoDirectorySync)) {
-    PYRALOG_CO_TRY(co_await sync_names(context_.options.data_directory + "/" + directory));
-  }
-  Segment* named = context_.ledger(partition).segment(base);
-  if (named == nullptr) co_return ErrorCode::kNotFound;
-  named->named = true;
-  co_return file;
+  if (!segment->named) PYRALOG_CO_TRY(co_await make_file(partition, base));
+  if (SharedFile file = context_.files.find(key)) co_return file;
+  co_return co_await context_.files.open(key, path(partition, base));
 }
 
 Result<> SegmentFiles::write(io::File& file, const PartitionLedger::DirtyRun& run) const {
@@ -72,7 +77,7 @@ Result<> SegmentFiles::write(io::File& file, const PartitionLedger::DirtyRun& ru
 }
 
 io::Task<Result<>> SegmentFiles::sync_names(std::string path) {
-  Result<> synced = co_await context_.reactor.disk().sync_directory(std::move(path));
+  Result<> synced = co_await syncs_.sync(std::move(path));
   // Nobody can tell now which names are durable, and the next sync may say that all is well: as for a file, the store ends.
   if (!synced.ok() && synced.error() != ErrorCode::kNotFound) context_.fail(synced.error());
   co_return synced;
@@ -102,7 +107,6 @@ io::Task<Result<>> SegmentFiles::remove(const PartitionFiles& partition, std::ve
 
 io::Task<Result<>> SegmentFiles::remove_directory(std::string directory) {
   const std::string path = context_.options.data_directory + "/" + directory;
-  durable_directories_.erase(directory);
   durable_directories_.erase(path);
   auto entries = co_await context_.reactor.disk().list(path);
   if (!entries.ok()) co_return entries.error() == ErrorCode::kNotFound ? Result<>() : Result<>(entries.error());
@@ -113,6 +117,12 @@ io::Task<Result<>> SegmentFiles::remove_directory(std::string directory) {
   }
   const Result<> removed = co_await context_.reactor.disk().remove_directory(path);
   if (!removed.ok() && removed.error().code() != ErrorCode::kNotFound) co_return removed;
+  const auto log = std::filesystem::path(directory).parent_path();
+  if (!log.has_parent_path()) co_return Result<>();
+  const std::string log_path = context_.options.data_directory + "/" + log.string();
+  durable_directories_.erase(log_path);
+  // Refused while other partitions of the log are there; an empty directory that stays is in nobody's way.
+  (void)co_await context_.reactor.disk().remove_directory(log_path);
   co_return Result<>();
 }
 

@@ -76,6 +76,9 @@ io::Task<Result<PartitionFiles*>> ShardStore::create(PartitionSpec spec) {
   if (spec.durability == DurabilityClass::kCached) parts.context.ledger(*partition).begin_cached();
   PartitionFiles* created = partition.get();
   parts.context.partitions.emplace(spec.incarnation, std::move(partition));
+  // Beside the round, and sharing syncs with all that are created together, so that the first writes do not wait for it.
+  // Whatever fails here is tried again then; a failed sync has ended the store already.
+  (void)co_await parts.segments.make_file(*created, created->active().base);
   PYRALOG_CO_TRY(co_await parts.committer.wait_synced(round));
   co_return created;
 }

@@ -107,7 +107,7 @@ class ShardStore {
   std::vector<PartitionFiles*> partitions();
   PartitionFiles* find(Incarnation incarnation) noexcept;
 
-  /// Durable on return. kAlreadyExists.
+  /// Durable on return, and so are the names of its directory and of its first segment. kAlreadyExists.
   io::Task<Result<PartitionFiles*>> create(PartitionSpec spec);
   /// Durably forgets the partition, then removes its files and its directory. No call on it may be under way.
   io::Task<Result<>> remove(Incarnation incarnation);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "io/when_all.h"
 #include "storage/store_fixture.h"
 
 namespace pyralog::storage {
@@ -119,7 +120,8 @@ TEST(ShardStore, ForgetsARemovedPartition) {
   node.world.run_for(std::chrono::seconds(20));
   EXPECT_TRUE(node.disk().has("data/logs/log-11/0/00000000000000000000.log"));
   ASSERT_TRUE(node.world.run(*node.reactor, node.store->remove(kFirst)).ok());
-  EXPECT_FALSE(node.disk().has("data/logs/log-11/0/00000000000000000000.log"));
+  EXPECT_FALSE(node.disk().has("data/logs/log-11"));
+  EXPECT_TRUE(node.disk().has("data/logs"));
   EXPECT_EQ(node.store->find(kFirst), nullptr);
   EXPECT_EQ(node.store->counters().dirty_bytes, 0u);
   node.reopen(CrashMode::kPowerLoss);
@@ -216,10 +218,59 @@ TEST(ShardStore, RefusesAppendsBeforeTheDiskIsFullAndResumes) {
   node.close();
 }
 
+TEST(ShardStore, CreatesManyPartitionsWithFewSyncsOfDirectories) {
+  constexpr std::uint64_t kCount = 300;
+  constexpr std::chrono::milliseconds kSync(10);
+  StoreWorld node(14);
+  node.open();
+  node.disk().options().sync = {kSync, kSync};
+  const auto create = [](ShardStore& store, std::uint64_t i) -> io::Task<> {
+    PartitionSpec spec;
+    spec.incarnation = Incarnation(100 + i);
+    spec.directory = "logs/wide/" + std::to_string(i);
+    EXPECT_TRUE((co_await store.create(std::move(spec))).ok());
+  };
+  std::vector<io::Task<>> creations;
+  for (std::uint64_t i = 0; i < kCount; ++i) creations.push_back(create(*node.store, i));
+  const MonotonicTime before = node.world.now();
+  node.world.run(*node.reactor, io::when_all(std::move(creations)));
+  EXPECT_LT(node.world.now() - before, 15 * kSync);
+
+  // The first write syncs none: any that it wanted would fail, and end the store.
+  for (const char* path : {"data", "data/logs", "data/logs/wide"}) node.disk().fail_next_sync(path);
+  for (std::uint64_t i = 0; i < kCount; ++i) node.disk().fail_next_sync("data/logs/wide/" + std::to_string(i));
+  for (std::uint64_t i = 0; i < kCount; ++i) node.append(node.partition(Incarnation(100 + i)));
+  const MonotonicTime written = node.world.now();
+  ASSERT_EQ(node.world.run_until([&] { return node.store->counters().dirty_bytes == 0; }, written + std::chrono::minutes(1)),
+            io::RunEnd::kDone);
+  EXPECT_LT(node.world.now() - written, std::chrono::seconds(5) + (kCount + 30) * kSync);
+  EXPECT_EQ(node.disk().faults().syncs_failed, 0u);
+  node.disk().clear_faults();
+  node.close();
+}
+
+TEST(ShardStore, MakesTheNamesOfNewPartitionsDurable) {
+  StoreWorld node(15);
+  node.open();
+  node.create();
+  node.reopen(CrashMode::kPowerLoss);
+  EXPECT_TRUE(node.disk().has("data/logs/log-11/0/00000000000000000000.log"));
+  // A directory that cannot be made, for one because the disk is full, does not keep a log from being created.
+  node.disk().options().capacity_bytes = 0;
+  PartitionFiles& other = node.create(Incarnation(12));
+  node.disk().options().capacity_bytes = std::uint64_t{1} << 40;
+  node.sync(node.append(other));
+  node.world.run_for(std::chrono::seconds(20));
+  EXPECT_EQ(node.store->counters().dirty_bytes, 0u);
+  node.close();
+}
+
 TEST(ShardStore, EndsWhenTheSyncOfADirectoryFails) {
   StoreWorld node(10);
   node.open();
   PartitionFiles& partition = node.create();
+  node.sync(node.append(partition));
+  node.store->roll(partition);
   node.sync(node.append(partition));
   const auto bytes = node.contents(partition);
   // The segment's name may be lost: a second attempt would find nothing left to sync, and believe that it is durable.
