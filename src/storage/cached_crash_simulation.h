@@ -158,7 +158,7 @@ class Simulation {
     const io::VirtualDiskSnapshot before = disk().snapshot();
     const auto expected = expected_;
     const std::uint64_t lost = checker_.lost_batches;
-    disk().flip_bit(flipped->path, flipped->bit);
+    flipped->apply(disk());
     boot();
     ended_ = false;
     world_.start(*reactor_, start_rotten(*flipped));
@@ -171,7 +171,8 @@ class Simulation {
     checker_.lost_batches = lost;
     expected_ = expected;
     if (checker_.error.empty()) return;
-    checker_.error += "; bit " + std::to_string(flipped->bit) + " of " + flipped->path + " flipped";
+    checker_.error += flipped->is_lost ? "; lost " + flipped->path
+                                       : "; bit " + std::to_string(flipped->bit) + " of " + flipped->path + " flipped";
   }
 
   io::Task<> start_rotten(FlippedBit flipped) {

@@ -21,7 +21,7 @@ TEST(CachedCrashes, LeaveABeginningOfTheLogThatHoldsWhatWasPromised) {
 
 TEST(CachedCrashes, ReachTheRarePaths) {
   std::uint64_t lost_batches = 0, stopped_by_syncs = 0, rot_named = 0, rot_cut = 0, rot_survived = 0;
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 90; ++seed) {
     Simulation simulation(seed);
     EXPECT_TRUE(simulation.run()) << "seed " << seed << ": " << simulation.error();
     lost_batches += simulation.lost_batches();

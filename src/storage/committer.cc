@@ -196,6 +196,7 @@ io::Task<Result<>> Committer::commit() {
   PYRALOG_CO_TRY(co_await make_room(round));
   if (planted(Bug::kAcknowledgeBeforeSync)) synced_ = round.sequence();
   PYRALOG_CO_TRY(co_await write(round, bodies));
+  PYRALOG_CO_TRY(co_await journal_.mark_successor());
   StoreCounters& counters = context_.counters;
   ++counters.rounds;
   counters.journal_bytes = journal_.bytes_written();

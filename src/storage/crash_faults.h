@@ -69,17 +69,39 @@ inline void plan_failed_sync(io::VirtualDisk& disk, Random& random) {
 struct FlippedBit {
   std::string path;
   std::uint64_t bit = 0;
+  bool is_lost = false;  ///< the whole file is gone instead
 
+  void apply(io::VirtualDisk& disk) const {
+    if (is_lost) return disk.erase(path);
+    disk.flip_bit(path, bit);
+  }
   bool in_journal() const { return path.ends_with(".journal"); }
   bool in_segment() const { return path.ends_with(".log"); }
   /// One of the two copies of a journal file's header: recovery has the other one.
   bool in_file_header(std::uint64_t block_bytes) const {
-    return in_journal() && bit / 8 < journal_format::kFileHeaderCopies * block_bytes;
+    return in_journal() && !is_lost && bit / 8 < journal_format::kFileHeaderCopies * block_bytes;
+  }
+
+  /// The journal file that the newest rounds are in, unless it is the first that has any: until the first checkpoint that
+  /// knows of a round, its loss looks like a store that was never used.
+  static std::optional<FlippedBit> newest_journal(const io::VirtualDisk& disk) {
+    std::optional<FlippedBit> newest;
+    RoundSequence first;
+    int files = 0;
+    for (const std::string& path : files_that_end(disk, ".journal")) {
+      const Bytes file = disk.contents(path);
+      const auto header = JournalFileHeader::decode(ByteView(file).first(std::min<std::size_t>(file.size(), 64)));
+      if (!header.ok()) continue;
+      ++files;
+      if (header->first > first) newest = {.path = path, .is_lost = true}, first = header->first;
+    }
+    return files > 1 ? newest : std::nullopt;
   }
 
   /// A bit of any file, with the same odds for each kind; nothing while there are no files with bytes.
   static std::optional<FlippedBit> draw(const io::VirtualDisk& disk, Random& random, std::uint64_t block_bytes) {
     constexpr std::string_view kSuffixes[] = {".journal", ".journal", ".checkpoint", ".log"};
+    if (random.chance(1, 8)) return newest_journal(disk);
     const std::uint64_t kind = random.below(std::size(kSuffixes));
     const std::vector<std::string> paths = files_that_end(disk, kSuffixes[kind]);
     if (paths.empty()) return std::nullopt;

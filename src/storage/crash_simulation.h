@@ -168,7 +168,7 @@ class Simulation {
     const auto flipped = FlippedBit::draw(disk(), random_, options_.geometry.block_bytes);
     if (!flipped.has_value()) return;
     const io::VirtualDiskSnapshot before = disk().snapshot();
-    disk().flip_bit(flipped->path, flipped->bit);
+    flipped->apply(disk());
     boot();
     ended_ = false;
     world_.start(*reactor_, start_rotten(*flipped));
@@ -177,7 +177,9 @@ class Simulation {
     }
     world_.crash(kNode, io::CrashMode::kKill);
     disk().restore(before);
-    if (!error.empty()) error += "; bit " + std::to_string(flipped->bit) + " of " + flipped->path + " flipped";
+    if (error.empty()) return;
+    error += flipped->is_lost ? "; lost " + flipped->path
+                              : "; bit " + std::to_string(flipped->bit) + " of " + flipped->path + " flipped";
   }
 
   io::Task<> start_rotten(FlippedBit flipped) {

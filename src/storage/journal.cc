@@ -42,6 +42,12 @@ void Journal::adopt(std::vector<JournalFile> files, std::optional<std::size_t> c
     files_.push_back(std::make_unique<JournalFile>(std::move(file)));
   }
   if (current.has_value()) current_ = files_[*current].get();
+  if (current_ != nullptr && current_->end == rounds_begin()) {
+    // Its first round is to be written again, and the mark of it.
+    for (const auto& file : files_) {
+      if (!file->is_free() && file.get() != current_ && file->last == synced) before_ = file.get();
+    }
+  }
   synced_ = synced;
   // What was there before counts as written just now: the checkpoint that recovery ends with lets go of it.
   milestones_.push_back({RoundSequence(0), 0});
@@ -53,7 +59,7 @@ void Journal::adopt(std::vector<JournalFile> files, std::optional<std::size_t> c
 JournalFile* Journal::find_free(std::uint64_t length) noexcept {
   JournalFile* best = nullptr;
   for (const auto& file : files_) {
-    const bool fits = file->is_free() && file->capacity >= rounds_begin() + length;
+    const bool fits = file->is_free() && rounds_end(*file) >= rounds_begin() + length;
     if (fits && (best == nullptr || file->capacity > best->capacity)) best = file.get();
   }
   return best;
@@ -104,6 +110,7 @@ io::Task<Result<>> Journal::next_file(RoundSequence first, std::uint64_t length)
   next->first = first;
   next->last = RoundSequence(first.value - 1);
   next->end = rounds_begin();
+  before_ = current_;
   current_ = next;
   co_return Result<>();
 }
@@ -125,8 +132,21 @@ std::vector<ByteView> Journal::file_header_pieces(const JournalFile& file) {
 }
 
 io::Task<Result<>> Journal::make_room(std::uint64_t length, RoundSequence sequence) {
-  if (current_ != nullptr && length + current_->end <= current_->capacity) co_return Result<>();
+  if (current_ != nullptr && length + current_->end <= rounds_end(*current_)) co_return Result<>();
   co_return co_await next_file(sequence, length);
+}
+
+io::Task<Result<>> Journal::mark_successor() {
+  if (before_ == nullptr || current_->last < current_->first) co_return Result<>();
+  JournalFile& before = *std::exchange(before_, nullptr);
+  // A file of an earlier release may have a round where the mark belongs.
+  if (before.end > rounds_end(before) || planted(Bug::kNoSuccessorMark)) co_return Result<>();
+  Slice block = Slice::allocate(geometry_.block_bytes);
+  std::memset(block.mutable_data(), 0, block.size());
+  const SuccessorMark mark{.salt = before.salt, .number = current_->number, .first = current_->first};
+  mark.encode(block.mutable_view());
+  std::vector<ByteView> pieces{block.view()};
+  co_return co_await before.file->write_and_sync(rounds_end(before), std::move(pieces));
 }
 
 io::Task<Result<>> Journal::write(Round& round) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -42,7 +43,8 @@ struct JournalFile {
 
 /// The files of a shard's journal, as a writer sees them: one round after the other, each durable before the next
 /// (storage.md §2). Files are pre-zeroed and used again under a new salt. The first one is small, so that a new shard is
-/// quickly ready, and is not used again once there are others.
+/// quickly ready, and is not used again once there are others. When the first round of a file is durable, a mark in the one
+/// before it says so: without it, the loss of the newest file would look like a torn tail.
 class Journal {
  public:
   Journal(io::Reactor& reactor, const StoreOptions& options);
@@ -62,6 +64,9 @@ class Journal {
   io::Task<Result<>> make_room(std::uint64_t length, RoundSequence sequence);
   /// Writes a sealed round behind the previous one and syncs it. Only one call at a time. Errors end the journal.
   io::Task<Result<>> write(Round& round);
+
+  /// After each round, when its bodies are durable too: if it was the first of its file, leaves the mark in the file before.
+  io::Task<Result<>> mark_successor();
 
   /// A checkpoint with this `redo_from` is durable: files wholly below it become free.
   void recycle(RoundSequence redo_from);
@@ -87,6 +92,10 @@ class Journal {
 
   io::Task<Result<>> next_file(RoundSequence first, std::uint64_t length);
   bool is_full_size(const JournalFile& file) const noexcept { return file.capacity == geometry_.journal_file_bytes; }
+  /// Where the rounds of a file end at the latest: its last block is for the mark.
+  std::uint64_t rounds_end(const JournalFile& file) const noexcept {
+    return file.capacity - std::min(file.capacity, geometry_.block_bytes);
+  }
   std::vector<ByteView> file_header_pieces(const JournalFile& file);
   JournalFile* find_free(std::uint64_t length) noexcept;
 
@@ -97,6 +106,7 @@ class Journal {
   JournalNames names_;
   std::vector<std::unique_ptr<JournalFile>> files_;
   JournalFile* current_ = nullptr;
+  JournalFile* before_ = nullptr;  ///< took the rounds before those of `current_`, and has no mark of it yet
   RoundSequence synced_;
   Slice header_blocks_;
   std::vector<Milestone> milestones_;

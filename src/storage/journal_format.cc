@@ -112,6 +112,27 @@ void encode_round(const RoundHeader& header, std::span<const Descriptor> descrip
   store_little(to + kRoundCrcAt, crc32c({to + kRoundSaltAt, covered}));
 }
 
+void SuccessorMark::encode(MutableBytes into) const {
+  std::byte* to = into.data();
+  store_little(to, kMarkMagic);
+  store_little(to + kMarkSaltAt, salt);
+  store_little(to + kMarkNumberAt, number);
+  store_little(to + kMarkFirstSequenceAt, first.value);
+  store_little(to + kMarkCrcAt, crc32c(ByteView(into).subspan(kMarkSaltAt, kMarkBytes - kMarkSaltAt)));
+}
+
+std::optional<SuccessorMark> SuccessorMark::decode(ByteView bytes, std::uint64_t salt) {
+  if (bytes.size() < kMarkBytes || load_little<std::uint32_t>(bytes.data()) != kMarkMagic) return std::nullopt;
+  const std::uint32_t crc = crc32c(bytes.subspan(kMarkSaltAt, kMarkBytes - kMarkSaltAt));
+  if (load_little<std::uint32_t>(bytes.data() + kMarkCrcAt) != crc) return std::nullopt;
+  SuccessorMark mark;
+  mark.salt = load_little<std::uint64_t>(bytes.data() + kMarkSaltAt);
+  mark.number = load_little<std::uint64_t>(bytes.data() + kMarkNumberAt);
+  mark.first = RoundSequence(load_little<std::uint64_t>(bytes.data() + kMarkFirstSequenceAt));
+  if (mark.salt != salt) return std::nullopt;
+  return mark;
+}
+
 Result<RoundHeader> peek_round(ByteView bytes, std::uint64_t salt, std::uint64_t position, const RoundBounds& bounds) {
   if (bytes.size() < kRoundHeaderBytes) return ErrorCode::kCorrupt;
   const std::byte* from = bytes.data();

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "core/bytes.h"
@@ -29,6 +30,13 @@ inline constexpr std::size_t kFileCrcAt = 60;
 inline constexpr std::size_t kFileHeaderBytes = 64;
 /// The header lies at the start of this many blocks; rounds follow.
 inline constexpr std::size_t kFileHeaderCopies = 2;
+
+inline constexpr std::uint32_t kMarkMagic = 0x54584E50;  // "PNXT"
+inline constexpr std::size_t kMarkCrcAt = 4;
+inline constexpr std::size_t kMarkSaltAt = 8;
+inline constexpr std::size_t kMarkNumberAt = 16;
+inline constexpr std::size_t kMarkFirstSequenceAt = 24;
+inline constexpr std::size_t kMarkBytes = 32;
 
 inline constexpr std::uint32_t kRoundMagic = 0x444E5250;  // "PRND"
 inline constexpr std::size_t kRoundCrcAt = 4;
@@ -75,6 +83,19 @@ struct JournalFileHeader {
   /// kTruncated, kCorrupt (not a header, or damaged), kUnsupportedVersion (intact, but of a later release).
   static Result<JournalFileHeader> decode(ByteView bytes);
   friend bool operator==(const JournalFileHeader&, const JournalFileHeader&) = default;
+};
+
+/// In the last block of a journal file: which file the rounds went on in.
+struct SuccessorMark {
+  std::uint64_t salt = 0;    ///< of the file that it stands in
+  std::uint64_t number = 0;  ///< of the file that took over
+  RoundSequence first;       ///< its first round, which is durable, and so are its bodies
+
+  /// Writes kMarkBytes.
+  void encode(MutableBytes into) const;
+  /// Nothing if there is none with this salt: none was written in this use of the file, or it was torn.
+  static std::optional<SuccessorMark> decode(ByteView bytes, std::uint64_t salt);
+  friend bool operator==(const SuccessorMark&, const SuccessorMark&) = default;
 };
 
 enum class RoundKind : std::uint8_t {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include <fstream>
 
 #include "storage/checkpoint.h"
@@ -169,6 +171,24 @@ StoreOptions golden_options() {
   options.generation = 2;
   options.geometry.block_bytes = 512;
   return options;
+}
+
+TEST(JournalFormat, TheSuccessorMarkIsAsDocumented) {
+  const SuccessorMark mark{.salt = 0x1122334455667788, .number = 7, .first = RoundSequence(1000)};
+  constexpr unsigned char kBytes[] = {0x50, 0x4e, 0x58, 0x54, 0xe0, 0xb7, 0xcd, 0x04, 0x88, 0x77, 0x66,
+                                      0x55, 0x44, 0x33, 0x22, 0x11, 7,    0,    0,    0,    0,    0,
+                                      0,    0,    0xe8, 0x03, 0,    0,    0,    0,    0,    0};
+  std::vector<std::byte> bytes(64);
+  mark.encode(bytes);
+  ASSERT_EQ(std::memcmp(bytes.data(), kBytes, sizeof kBytes), 0);
+  EXPECT_EQ(SuccessorMark::decode(bytes, mark.salt), mark);
+  EXPECT_EQ(SuccessorMark::decode(bytes, mark.salt + 1), std::nullopt) << "of an earlier use of the file";
+  EXPECT_EQ(SuccessorMark::decode(ByteView(bytes).first(sizeof kBytes - 1), mark.salt), std::nullopt);
+  for (std::size_t bit = 0; bit < 8 * sizeof kBytes; ++bit) {
+    bytes[bit / 8] ^= std::byte(1u << bit % 8);
+    EXPECT_EQ(SuccessorMark::decode(bytes, mark.salt), std::nullopt) << bit;
+    bytes[bit / 8] ^= std::byte(1u << bit % 8);
+  }
 }
 
 TEST(CheckpointFormat, GoldenFileStillReads) {

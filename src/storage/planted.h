@@ -31,6 +31,7 @@ enum class Bug : std::uint8_t {
   kSaltReused,
   kOneHeaderCopy,
   kRestBeforeSuccessor,
+  kNoSuccessorMark,
   kPassOverlapsTruncation,
   kUnsyncedRoundCleaned,
   kCompactedFileNotSynced,

@@ -266,6 +266,7 @@ io::Task<Result<>> JournalRecovery::prove_torn_tail(const Checkpoint& checkpoint
     co_return corrupt(fmt::format("round {} is damaged; it was durable, as a later file starts with round {}", next_.value,
                                   by_first_.rbegin()->first.value));
   }
+  if (current_.has_value()) PYRALOG_CO_TRY(co_await ask_mark(*current_));
   // A clean stop left nothing behind the round that its checkpoint shows.
   if (checkpoint.clean_stop && next_.value == checkpoint.shown.value + 1) co_return Result<>();
   for (std::size_t file = 0; file < files_.size(); ++file) {
@@ -280,6 +281,23 @@ io::Task<Result<>> JournalRecovery::prove_torn_tail(const Checkpoint& checkpoint
     PYRALOG_CO_TRY(co_await find_later_round(file, from));
   }
   co_return Result<>();
+}
+
+/// The chain ends in `file`: so no other file took over from it.
+io::Task<Result<>> JournalRecovery::ask_mark(std::size_t file) {
+  const std::uint64_t block = options_.geometry.block_bytes;
+  if (files_[file].capacity < block) co_return Result<>();
+  PYRALOG_CO_ASSIGN(const ByteView bytes, co_await windows_[file]->get(files_[file].capacity - block, block));
+  const auto mark = SuccessorMark::decode(bytes, files_[file].salt);
+  if (!mark.has_value() || mark->first < next_) co_return Result<>();
+  if (mark->first > next_) {
+    co_return corrupt(fmt::format("round {} is damaged; it was durable, as round {} was, too", next_.value,
+                                  mark->first.value));
+  }
+  co_return Error(ErrorCode::kCorrupt,
+                  fmt::format("{} is missing, or damaged at its start: round {} was durable there; restore the directory's "
+                              "files as they were",
+                              names_.journal_file(mark->number), next_.value));
 }
 
 io::Task<Result<>> JournalRecovery::find_later_round(std::size_t file, std::uint64_t from) {

@@ -91,6 +91,7 @@ class JournalRecovery {
   io::Task<Result<bool>> bodies_hold(const Found& round, const Replay& replay);
   io::Task<Result<bool>> body_holds(const Descriptor& body, std::string path);
   io::Task<Result<>> prove_torn_tail(const Checkpoint& checkpoint);
+  io::Task<Result<>> ask_mark(std::size_t file);
   io::Task<Result<>> find_later_round(std::size_t file, std::uint64_t from);
   void settle_files();
 

@@ -49,6 +49,7 @@ constexpr Planted kPlanted[] = {
     {Bug::kSaltReused, Emphasis::kForgery, "the same salt for ever"},
     {Bug::kOneHeaderCopy, Emphasis::kRot, "one header copy"},
     {Bug::kRestBeforeSuccessor, Emphasis::kForgery, "the rest of a file before its successor"},
+    {Bug::kNoSuccessorMark, Emphasis::kRot, "no mark of the file that takes over"},
     {Bug::kPassOverlapsTruncation, Emphasis::kAppends, "a pass overlaps a truncation"},
     {Bug::kUnsyncedRoundCleaned, Emphasis::kRot, "segment writes of an unsynced round"},
     {Bug::kCompactedFileNotSynced, Emphasis::kCompaction, "a compacted segment is not synced"},
