@@ -197,6 +197,8 @@ io::Task<Result<>> Committer::commit() {
   if (planted(Bug::kAcknowledgeBeforeSync)) synced_ = round.sequence();
   PYRALOG_CO_TRY(co_await write(round, bodies));
   PYRALOG_CO_TRY(co_await journal_.mark_successor());
+  // A sync of a segment that failed meanwhile may have taken a body's bytes with it: the body's own then found nothing to do.
+  if (context_.failure.has_value()) co_return context_.failed_error();
   StoreCounters& counters = context_.counters;
   ++counters.rounds;
   counters.journal_bytes = journal_.bytes_written();
