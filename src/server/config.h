@@ -51,6 +51,7 @@ struct NodeConfig {
   std::uint64_t tail_cache_bytes_max = 0;  ///< per shard
   storage::StoreGeometry geometry;         ///< what no setting reaches; the simulation shrinks it
   std::uint64_t free_bytes_min = 0;
+  std::uint64_t scrub_bytes_per_second = 0;
   std::uint64_t open_files_max = 0;
   std::chrono::milliseconds retention_check_interval{};
   std::chrono::milliseconds compaction_interval{};

@@ -104,6 +104,7 @@ storage::StoreOptions Node::store_options() const {
   storage::StoreOptions options{.data_directory = info_.data_directory, .disk_uuid = info_.disk_uuid, .shard = ShardId(0)};
   options.generation = directory_->identity().division.generation;
   options.free_bytes_min = config_.free_bytes_min;
+  options.scrub_bytes_per_second = (config_.scrub_bytes_per_second + reactors_.size() - 1) / reactors_.size();
   options.geometry = config_.geometry;
   options.geometry.journal_bytes_max = config_.journal_bytes_max;
   options.geometry.dirty_bytes_max = config_.dirty_bytes_max;

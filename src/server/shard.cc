@@ -58,6 +58,11 @@ io::Task<Result<>> Shard::open_store(storage::StoreOptions options) {
                                               static_cast<std::uint32_t>(node_.shard_count()), reactor_.random().fork());
   files_ = std::make_unique<storage::FileCache>(limits.segment_files_open_max);
   PYRALOG_CO_ASSIGN(store_, co_await storage::ShardStore::open(std::move(options), *files_));
+  store_->set_on_damage([](const storage::SegmentDamage& damage) {
+    spdlog::error("storage: {} is damaged at byte {}: {}; readers of the records there get an error or the damage, others "
+                  "are not affected; `pyralog log check` tells more",
+                  damage.path, damage.position, damage.what);
+  });
   logs_.reset(new storage::LogShard{.store = *store_, .files = *files_, .decompressor = decompressor_});
   scope_.spawn(watch_store());
   co_return Result<>();

@@ -19,6 +19,7 @@ void ShardStore::Parts::start_loops() {
   background.spawn(flusher.run(background));
   background.spawn(checkpointer.run(background));
   background.spawn(space.run(background));
+  background.spawn(scrubber.run(background));
 }
 
 ShardStore::ShardStore(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -282,6 +283,10 @@ io::Task<> ShardStore::wait_accepting(io::AbortSource& abort) {
   while (!accepting() && !parts_->context.failure.has_value() && !abort.aborted()) {
     (void)co_await parts_->context.progress.wait(abort);
   }
+}
+
+void ShardStore::set_on_damage(std::move_only_function<void(const SegmentDamage&)> callback) {
+  parts_->context.on_damage = std::move(callback);
 }
 
 const std::optional<Error>& ShardStore::failure() const noexcept { return parts_->context.failure; }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,7 +50,8 @@ struct StoreOptions {
   Uuid disk_uuid;
   ShardId shard;
   std::uint64_t generation = 1;         ///< of the division into shards (data_directory.h)
-  std::uint64_t free_bytes_min = 0;     ///< setting storage.free.bytes.min
+  std::uint64_t free_bytes_min = 0;     ///< setting storage.free_bytes_min
+  std::uint64_t scrub_bytes_per_second = 0;  ///< of sealed segments, checked in the background; 0: none are
   StoreGeometry geometry;
 };
 
@@ -83,8 +85,18 @@ struct StoreCounters {
   std::uint64_t write_cache_bytes = 0;      ///< gauge: of the cached class, acknowledged and in memory only
   std::uint64_t flushes = 0, flushed_bytes = 0;  ///< of the cached class: syncs, bytes written
   std::uint64_t journal_retained_bytes = 0;  ///< gauge
+  std::uint64_t scrub_passes = 0, scrubbed_bytes = 0;
+  std::uint64_t scrub_damage = 0;           ///< damaged segments, counted once a pass
+  std::uint64_t scrub_pass_bytes = 0, scrub_pass_done_bytes = 0;  ///< gauges: of this pass, and what is done of it
   LatencyHistogram round_latency;           ///< seal to synced
   LatencyHistogram cleaner_latency;         ///< one pass
+};
+
+/// A sealed segment's file that is not what it was.
+struct SegmentDamage {
+  std::string path;
+  std::uint64_t position = 0;  ///< up to here all is well; what lies behind is not looked at
+  std::string what;
 };
 
 /// A shard's durable bytes: journal, segments, checkpoints (storage.md §1–5, format.md). All on the shard's thread. Knows
@@ -164,6 +176,9 @@ class ShardStore {
   bool accepting() const noexcept;
   /// Returns when `accepting()`, the store failed, or `abort` fired.
   io::Task<> wait_accepting(io::AbortSource& abort);
+
+  /// Called when the background check finds damage, once a pass for each segment. It must not call back into the store.
+  void set_on_damage(std::move_only_function<void(const SegmentDamage&)> callback);
 
   /// Why the store ended, if it did.
   const std::optional<Error>& failure() const noexcept;

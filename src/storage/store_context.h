@@ -29,6 +29,7 @@ struct StoreContext {
   std::optional<Error> failure;
   io::WaitList failed;
   std::move_only_function<void()> on_failed;  ///< wakes the parts
+  std::move_only_function<void(const SegmentDamage&)> on_damage;
   io::WaitList progress;  ///< bounds may have been left: cleaned, recycled, synced
   std::unordered_map<Incarnation, std::unique_ptr<PartitionFiles>> partitions;
   std::map<StateKey, Slice> states;

@@ -12,6 +12,7 @@
 #include "storage/flusher.h"
 #include "storage/journal.h"
 #include "storage/recovery.h"
+#include "storage/scrubber.h"
 #include "storage/segment_files.h"
 #include "storage/shard_store.h"
 #include "storage/space_guard.h"
@@ -31,7 +32,8 @@ struct ShardStore::Parts {
         committer(context, journal, cleaner, segments, bypass),
         checkpoint_files(reactor, context.options, journal.names()),
         checkpointer(context, journal, committer, cleaner, checkpoint_files),
-        space(context) {
+        space(context),
+        scrubber(context) {
     context.on_failed = [this] {
       committer.wake_all();
       cleaner.wake();
@@ -50,6 +52,7 @@ struct ShardStore::Parts {
   CheckpointFiles checkpoint_files;
   Checkpointer checkpointer;
   SpaceGuard space;
+  Scrubber scrubber;
   io::TaskScope committing;   ///< closed first, so that everything collected is written
   io::TaskScope background;
   bool closing = false;
