@@ -31,12 +31,13 @@ io::Task<Result<std::map<SegmentName, std::uint64_t>>> CachedRecovery::list(cons
   co_return sizes;
 }
 
-bool CachedRecovery::continues(const PartitionFiles& partition, ByteView bytes, bool solid) const {
+bool CachedRecovery::continues(const PartitionFiles& partition, ByteView bytes) const {
   const auto batch = record::BatchView::parse(bytes);
   if (!batch.ok() || !batch->verify_crc().ok()) return false;
-  // Offsets and epochs lie outside of the checksum. Above what was synced, only a batch that follows exactly is believed.
+  // Offsets and epochs lie outside of the checksum: only a batch that follows exactly is believed. Compacted segments, which
+  // have gaps, are never scanned.
   if (batch->leader_epoch() < partition.state().epochs().latest()) return false;
-  if (solid || planted(Bug::kScanBelievesGaps)) return batch->base_offset() >= partition.log_end();
+  if (planted(Bug::kScanBelievesGaps)) return batch->base_offset() >= partition.log_end();
   return batch->base_offset() == partition.log_end();
 }
 
@@ -58,7 +59,7 @@ io::Task<Result<std::uint64_t>> CachedRecovery::scan(PartitionFiles& partition, 
     const auto header = record::BatchHeader::parse(bytes);
     if (!header.ok() || header->batch_bytes() > end - from.position) break;
     PYRALOG_CO_ASSIGN(bytes, co_await window.get(from.position, header->batch_bytes()));
-    if (!continues(partition, bytes, from.position < solid_end)) break;
+    if (!continues(partition, bytes)) break;
     const record::BatchView batch = record::BatchView::parse(bytes).value();
     partition.state().apply(batch, from.segment, context_.reactor.wall_now());
     from.position += batch.batch_bytes();

@@ -32,7 +32,7 @@ class CachedRecovery {
   /// Reads batches from `from` on, at most up to `end`; returns where the last good one ends.
   io::Task<Result<std::uint64_t>> scan(PartitionFiles& partition, LogPosition from, std::uint64_t end,
                                        std::uint64_t solid_end) const;
-  bool continues(const PartitionFiles& partition, ByteView batch, bool solid) const;
+  bool continues(const PartitionFiles& partition, ByteView batch) const;
   std::string directory(const PartitionFiles& partition) const {
     return context_.options.data_directory + "/" + partition.directory();
   }
