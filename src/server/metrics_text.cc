@@ -156,7 +156,8 @@ void write_storage(MetricsWriter& out) {
   add("pyralog_cleaner_passes_total", "counter", "Passes from the journal to segments.", &Store::cleaner_passes);
   add("pyralog_scrubbed_bytes_total", "counter", "Bytes of sealed segments checked in the background.", &Store::scrubbed_bytes);
   add("pyralog_scrub_passes_total", "counter", "Times that all sealed segments were checked.", &Store::scrub_passes);
-  add("pyralog_scrub_damage_total", "counter", "Damaged segments found, each counted once a pass.", &Store::scrub_damage);
+  add("pyralog_segment_damage_total", "counter", "Damaged segments found; by the background check each once a pass.",
+      &Store::segment_damage);
   add("pyralog_scrub_pass_bytes", "gauge", "Bytes to check in this pass.", &Store::scrub_pass_bytes);
   add("pyralog_scrub_pass_done_bytes", "gauge", "Bytes checked in this pass.", &Store::scrub_pass_done_bytes);
   add("pyralog_cleaned_bytes_total", "counter", "Bytes moved to segments.", &Store::cleaned_bytes);

@@ -55,14 +55,13 @@ void Committer::add_image(Round& round, PartitionFiles& partition, LogPosition b
   Descriptor image{.kind = RoundKind::kImage, .incarnation = partition.incarnation(), .at = begin,
                    .length = static_cast<std::uint32_t>(bytes)};
   ++context_.counters.images;
-  std::vector<StoredPart> parts;
-  partition.locate(begin.segment, begin.position, bytes, parts);
-  const bool in_memory = std::none_of(parts.begin(), parts.end(), [](const StoredPart& part) { return part.slice.empty(); });
-  if (!in_memory || parts.empty()) {
+  if (!partition.in_memory(begin)) {
     round.add(image, {}, false, ledger.round_index());
     round.reserve(bytes);
     return;
   }
+  std::vector<StoredPart> parts;
+  partition.locate(begin.segment, begin.position, bytes, parts);
   std::vector<std::byte> block;
   for (const StoredPart& part : parts) block.insert(block.end(), part.slice.data(), part.slice.data() + part.slice.size());
   image.payload_crc = crc32c(block);

@@ -43,4 +43,11 @@ void PartitionFiles::locate(Offset segment_base, std::uint64_t position, std::ui
   }
 }
 
+bool PartitionFiles::in_memory(LogPosition begin) const {
+  std::vector<StoredPart> parts;
+  locate(begin.segment, begin.position, UINT64_MAX, parts);
+  const auto is_in_file = [](const StoredPart& part) { return part.slice.empty(); };
+  return !parts.empty() && std::none_of(parts.begin(), parts.end(), is_in_file);
+}
+
 }  // namespace pyralog::storage

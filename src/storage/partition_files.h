@@ -104,6 +104,9 @@ class PartitionFiles {
   /// up to the segment's end or the first bytes that are nowhere yet. Valid until the next suspension; slices keep theirs.
   void locate(Offset segment, std::uint64_t position, std::uint64_t bytes_max, std::vector<StoredPart>& parts) const;
 
+  /// Whether the bytes from `begin` to the end of its segment can all be had without the file.
+  bool in_memory(LogPosition begin) const;
+
   const Segment* find_segment(Offset base) const noexcept;
   /// How often compaction has put other segments in place of some: positions found before mean nothing after it.
   std::uint64_t replacements() const noexcept { return replacements_; }

@@ -62,7 +62,8 @@ bool PartitionLog::must_roll(std::size_t batch_bytes, WallTime now) const noexce
 
 Result<Appended> PartitionLog::append(Slice bytes) {
   if (epoch_ == kNoLeaderEpoch) return ErrorCode::kNotLeader;
-  if (is_cutting_ || appends_waiting_ > 0 || !files_.state().producers_known()) return ErrorCode::kUnavailable;
+  const bool is_ready = files_.state().producers_known() && !tail_is_unchecked();
+  if (is_cutting_ || appends_waiting_ > 0 || !is_ready) return ErrorCode::kUnavailable;
   return append_now(std::move(bytes));
 }
 
@@ -111,19 +112,24 @@ Result<Appended> PartitionLog::append_now(Slice bytes) {
   return appended;
 }
 
+/// The caller holds the gate of changes.
+io::Task<Result<>> PartitionLog::get_ready() {
+  if (!files_.state().producers_known()) PYRALOG_CO_TRY(co_await rebuild_producers());
+  if (tail_is_unchecked()) PYRALOG_CO_TRY(co_await check_tail());
+  co_return Result<>();
+}
+
 io::Task<Result<>> PartitionLog::prepare() {
   const Gate::Pass pass = co_await changes_.enter();
-  if (files_.state().producers_known()) co_return Result<>();
-  co_return co_await rebuild_producers();
+  co_return co_await get_ready();
 }
 
 io::Task<Result<Appended>> PartitionLog::append_in_turn(Slice bytes) {
   ++appends_waiting_;
   const Gate::Pass pass = co_await changes_.enter();
-  Result<> prepared;
-  if (!files_.state().producers_known()) prepared = co_await rebuild_producers();
+  const Result<> ready = co_await get_ready();
   --appends_waiting_;
-  PYRALOG_CO_TRY(std::move(prepared));
+  PYRALOG_CO_TRY(ready);
   co_return append_now(std::move(bytes));
 }
 

@@ -70,7 +70,7 @@ class PartitionLog {
   Result<Appended> append(Slice batch);
   /// The same, after what `prepare` waits for. Those who wait go on in the order of their calls, and nobody overtakes them.
   io::Task<Result<Appended>> append_in_turn(Slice batch);
-  /// Waits until changes under way have ended and producers are known.
+  /// Waits until changes under way have ended, producers are known, and what the next append continues is not damaged.
   io::Task<Result<>> prepare();
 
   /// Records below `offset` are committed (kExternal). Never moves back, nor beyond the log's end.
@@ -142,9 +142,14 @@ class PartitionLog {
     SharedFile times;
   };
 
-  // partition_log.cc: appending
+  // partition_log.cc, partition_tail.cc: appending
   void on_synced();
   bool must_roll(std::size_t batch_bytes, WallTime now) const noexcept;
+  io::Task<Result<>> get_ready();
+  bool tail_is_unchecked() const;
+  io::Task<Result<>> check_tail();
+  io::Task<Result<>> verify_tail(LogPosition end, std::uint64_t begin);
+  Result<Appended> append_now(Slice bytes);
   SegmentIndex& growing_index();
   SegmentSource source(Offset base) const { return {files_, shard_.files, directory_path(), base}; }
   std::string directory_path() const;
@@ -207,7 +212,6 @@ class PartitionLog {
   io::Task<Result<>> write_snapshot(ProducerSnapshot snapshot);
   io::Task<Result<>> wait_durable(RoundSequence round);
   io::Task<Result<>> rebuild_producers();
-  Result<Appended> append_now(Slice bytes);
   io::Task<Result<std::optional<ProducerSnapshot>>> usable_snapshot();
   io::Task<Result<std::vector<Offset>>> list_snapshots();
   io::Task<Result<>> replay_producers(ProducerTable& table, Offset from);
@@ -226,6 +230,7 @@ class PartitionLog {
   bool is_taking_snapshot_ = false;
 
   std::uint64_t snapshot_bytes_next_ = kSnapshotBytesApart;
+  LogPosition tail_checked_;   // the last block was found undamaged when the log ended here
   SegmentMark inherited_;  // end of the active segment's bytes that `index_` was not told of
   std::shared_ptr<SegmentIndex> index_;  // of the active segment; null until needed
   std::vector<std::shared_ptr<Sealing>> sealing_;

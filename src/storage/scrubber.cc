@@ -93,8 +93,7 @@ io::Task<> Scrubber::scrub(const Target& target, io::TaskScope& scope) {
   // What was removed or cut meanwhile is not damaged, whatever was read of it.
   if (checked.ok() || !is_current(target)) co_return;
   damage.what = checked.error().to_string();
-  ++context_.counters.scrub_damage;
-  if (context_.on_damage) context_.on_damage(damage);
+  context_.report_damage(damage);
 }
 
 io::Task<Result<>> Scrubber::check(io::File& file, const Target& target, SegmentDamage& damage, io::TaskScope& scope) {

@@ -73,7 +73,7 @@ TEST_F(ScrubberTest, NamesADamagedSegmentAndGoesOnWithTheNext) {
   EXPECT_EQ(found[0].path, path(1));
   EXPECT_EQ(found[0].position, 2 * batch_bytes);
   EXPECT_NE(found[0].what.find("checksum"), std::string::npos) << found[0].what;
-  EXPECT_EQ(counters().scrub_damage, 1u);
+  EXPECT_EQ(counters().segment_damage, 1u);
   EXPECT_EQ(counters().scrubbed_bytes, sealed_bytes - 3 * batch_bytes);
   EXPECT_FALSE(node.store->failure().has_value());
   run_pass();

@@ -289,6 +289,14 @@ void ShardStore::set_on_damage(std::move_only_function<void(const SegmentDamage&
   parts_->context.on_damage = std::move(callback);
 }
 
+void ShardStore::report_damage(const SegmentDamage& damage) { parts_->context.report_damage(damage); }
+
+bool ShardStore::repeats_from_disk(PartitionFiles& partition) const {
+  if (partition.durability() != DurabilityClass::kDurable) return false;
+  const auto begin = parts_->context.ledger(partition).image_begin();
+  return begin.has_value() && !partition.in_memory(*begin);
+}
+
 const std::optional<Error>& ShardStore::failure() const noexcept { return parts_->context.failure; }
 
 io::Task<> ShardStore::wait_failed(io::AbortSource& abort) {

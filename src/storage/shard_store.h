@@ -86,13 +86,13 @@ struct StoreCounters {
   std::uint64_t flushes = 0, flushed_bytes = 0;  ///< of the cached class: syncs, bytes written
   std::uint64_t journal_retained_bytes = 0;  ///< gauge
   std::uint64_t scrub_passes = 0, scrubbed_bytes = 0;
-  std::uint64_t scrub_damage = 0;           ///< damaged segments, counted once a pass
+  std::uint64_t segment_damage = 0;         ///< damaged segments found; by the background check once a pass
   std::uint64_t scrub_pass_bytes = 0, scrub_pass_done_bytes = 0;  ///< gauges: of this pass, and what is done of it
   LatencyHistogram round_latency;           ///< seal to synced
   LatencyHistogram cleaner_latency;         ///< one pass
 };
 
-/// A sealed segment's file that is not what it was.
+/// A segment's file that is not what it was.
 struct SegmentDamage {
   std::string path;
   std::uint64_t position = 0;  ///< up to here all is well; what lies behind is not looked at
@@ -177,8 +177,14 @@ class ShardStore {
   /// Returns when `accepting()`, the store failed, or `abort` fired.
   io::Task<> wait_accepting(io::AbortSource& abort);
 
-  /// Called when the background check finds damage, once a pass for each segment. It must not call back into the store.
+  /// Called when damage is found: by the background check, once a pass for each segment, or by `report_damage`. It must not
+  /// call back into the store.
   void set_on_damage(std::move_only_function<void(const SegmentDamage&)> callback);
+  void report_damage(const SegmentDamage& damage);
+
+  /// Whether the next append would repeat in the journal what only the disk has: the start of the log's last block, under a
+  /// new checksum. The caller makes sure before that it is not damaged.
+  bool repeats_from_disk(PartitionFiles& partition) const;
 
   /// Why the store ended, if it did.
   const std::optional<Error>& failure() const noexcept;

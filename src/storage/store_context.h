@@ -43,6 +43,11 @@ struct StoreContext {
     if (!changed_since.has_value()) changed_since = reactor.now();
   }
 
+  void report_damage(const SegmentDamage& damage) {
+    ++counters.segment_damage;
+    if (on_damage) on_damage(damage);
+  }
+
   /// Ends the store: the first reason counts.
   void fail(const Error& why) {
     if (failure.has_value()) return;
