@@ -106,24 +106,32 @@ io::Task<Result<>> SegmentFiles::remove(const PartitionFiles& partition, std::ve
 }
 
 io::Task<Result<>> SegmentFiles::remove_directory(std::string directory) {
-  const std::string path = context_.options.data_directory + "/" + directory;
+  io::Disk& disk = context_.reactor.disk();
+  const std::string& root = context_.options.data_directory;
+  const std::string path = root + "/" + directory;
   durable_directories_.erase(path);
-  auto entries = co_await context_.reactor.disk().list(path);
-  if (!entries.ok()) co_return entries.error() == ErrorCode::kNotFound ? Result<>() : Result<>(entries.error());
-  for (const io::DirectoryEntry& entry : *entries) {
+  auto entries = co_await disk.list(path);
+  if (!entries.ok() && entries.error() != ErrorCode::kNotFound) co_return std::move(entries).error();
+  for (const io::DirectoryEntry& entry : entries.ok() ? *entries : std::vector<io::DirectoryEntry>()) {
     if (entry.is_directory) continue;
-    const Result<> removed = co_await context_.reactor.disk().remove(path + "/" + entry.name);
+    const Result<> removed = co_await disk.remove(path + "/" + entry.name);
     if (!removed.ok() && removed.error().code() != ErrorCode::kNotFound) co_return removed;
   }
-  const Result<> removed = co_await context_.reactor.disk().remove_directory(path);
+  const Result<> removed = co_await disk.remove_directory(path);
   if (!removed.ok() && removed.error().code() != ErrorCode::kNotFound) co_return removed;
-  const auto log = std::filesystem::path(directory).parent_path();
-  if (!log.has_parent_path()) co_return Result<>();
-  const std::string log_path = context_.options.data_directory + "/" + log.string();
-  durable_directories_.erase(log_path);
-  // Refused while other partitions of the log are there; an empty directory that stays is in nobody's way.
-  (void)co_await context_.reactor.disk().remove_directory(log_path);
-  co_return Result<>();
+  std::string above = path.substr(0, path.rfind('/'));
+  if (above.find('/', root.size() + 1) != std::string::npos) {
+    durable_directories_.erase(above);
+    // Refused while other partitions of the log are there.
+    (void)co_await disk.remove_directory(above);
+  }
+  // What is durably not in the nearest directory that is left is gone with all below it.
+  Result<> synced = co_await sync_names(above);
+  while (!synced.ok() && synced.error() == ErrorCode::kNotFound && above.size() > root.size()) {
+    above.resize(above.rfind('/'));
+    synced = co_await sync_names(above);
+  }
+  co_return synced;
 }
 
 }  // namespace pyralog::storage

@@ -32,7 +32,8 @@ class SegmentFiles {
 
   /// Removes dropped segments with their indexes, and what compaction left of one that it did not finish.
   io::Task<Result<>> remove(const PartitionFiles& partition, std::vector<SegmentName> segments);
-  /// Removes a partition's directory with everything in it, and that of its log if it was the last one there.
+  /// Durably removes a partition's directory with everything in it, and that of its log if it was the last one there. Fine
+  /// without one, too.
   io::Task<Result<>> remove_directory(std::string directory);
 
  private:

@@ -29,6 +29,7 @@ io::Task<Result<std::unique_ptr<ShardStore>>> ShardStore::open(StoreOptions opti
   auto parts = std::make_unique<Parts>(io::Reactor::current(), std::move(options), files);
   StoreLoader loader(*parts);
   PYRALOG_CO_TRY(co_await loader.load());
+  PYRALOG_CO_TRY(co_await parts->finish_removals());
   PYRALOG_CO_TRY(co_await parts->space.look());
   parts->start_loops();
   co_return std::unique_ptr<ShardStore>(new ShardStore(std::move(parts)));
@@ -91,6 +92,9 @@ io::Task<Result<>> ShardStore::remove(Incarnation incarnation) {
   PartitionFiles& partition = *find(incarnation);
   co_await parts.cleaner.freeze(partition);
   PYRALOG_CO_TRY(parts.serving());
+  // Before the deletion, so that a start which finds that finds this too.
+  const StateKey removal{incarnation, StateKey::kSlotOfStore};
+  (void)parts.set_state(removal, Slice::copy_of(as_bytes(partition.directory())));
   const Descriptor descriptor{.kind = RoundKind::kDelete, .incarnation = incarnation};
   const RoundSequence round = parts.committer.add(descriptor, {}, &partition);
   parts.committer.note_end(partition);
@@ -108,7 +112,31 @@ io::Task<Result<>> ShardStore::remove(Incarnation incarnation) {
   }
   parts.bypass.forget(incarnation);
   parts.context.files.forget_partition(incarnation);
-  co_return co_await parts.segments.remove_directory(owner->directory());
+  co_return co_await parts.finish_removal(removal, owner->directory());
+}
+
+io::Task<Result<>> ShardStore::Parts::finish_removal(StateKey removal, std::string directory) {
+  PYRALOG_CO_TRY(co_await segments.remove_directory(std::move(directory)));
+  (void)set_state(removal, Slice());
+  co_return Result<>();
+}
+
+/// Those that a crash interrupted, or undid: unlinked files come back with the power.
+io::Task<Result<>> ShardStore::Parts::finish_removals() {
+  std::vector<std::pair<StateKey, std::string>> removals;
+  for (const auto& [key, value] : context.states) {
+    if (key.slot == StateKey::kSlotOfStore) removals.emplace_back(key, as_text(value.view()));
+  }
+  for (auto& [key, directory] : removals) {
+    const auto names_it = [&](const auto& entry) { return entry.second->directory() == directory; };
+    // The deletion itself may have been lost, and the directory be used as ever.
+    if (std::ranges::any_of(context.partitions, names_it)) {
+      (void)set_state(key, Slice());
+    } else {
+      PYRALOG_CO_TRY(co_await finish_removal(key, std::move(directory)));
+    }
+  }
+  co_return Result<>();
 }
 
 io::Task<Result<>> ShardStore::make_directory(const PartitionFiles& partition) {
@@ -246,12 +274,17 @@ Result<RoundSequence> ShardStore::put_state(StateKey key, Slice value) {
   Parts& parts = *parts_;
   PYRALOG_TRY(parts.serving());
   if (value.size() > parts.committer.batch_bytes_max() / 2) return ErrorCode::kTooLarge;
+  if (key.slot >= StateKey::kSlotOfStore) return Error(ErrorCode::kInvalidArgument, "a state's slot is too large");
+  return parts.set_state(key, std::move(value));
+}
+
+RoundSequence ShardStore::Parts::set_state(StateKey key, Slice value) {
   const Descriptor descriptor{.kind = RoundKind::kState, .incarnation = key.owner, .at = {Offset(0), key.slot}};
-  const RoundSequence round = parts.committer.add(descriptor, value.view(), nullptr);
+  const RoundSequence round = committer.add(descriptor, value.view(), nullptr);
   if (value.empty()) {
-    parts.context.states.erase(key);
+    context.states.erase(key);
   } else {
-    parts.context.states[key] = std::move(value);
+    context.states[key] = std::move(value);
   }
   return round;
 }

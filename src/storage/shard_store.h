@@ -55,8 +55,11 @@ struct StoreOptions {
   StoreGeometry geometry;
 };
 
-/// A small durable value beside the logs (votes, promises, Raft entries): `slot` is its owner's own numbering.
+/// A small durable value beside the logs (votes, promises, Raft entries): `slot` is its owner's own numbering, below
+/// kSlotOfStore.
 struct StateKey {
+  static constexpr std::uint64_t kSlotOfStore = INT64_MAX;  ///< of a deleted partition: the directory that has to go
+
   Incarnation owner;
   std::uint64_t slot = 0;
   friend constexpr auto operator<=>(const StateKey&, const StateKey&) = default;
@@ -121,7 +124,8 @@ class ShardStore {
 
   /// Durable on return, and so are the names of its directory and of its first segment. kAlreadyExists.
   io::Task<Result<PartitionFiles*>> create(PartitionSpec spec);
-  /// Durably forgets the partition, then removes its files and its directory. No call on it may be under way.
+  /// Durably forgets the partition, then removes its files and its directory for good: what a crash leaves of them, or brings
+  /// back, goes at the next start. No call on it may be under way.
   io::Task<Result<>> remove(Incarnation incarnation);
 
   /// Whether `bytes` more may be written without taking what the node keeps free.

@@ -133,7 +133,7 @@ TEST(ShardStore, ForgetsARemovedPartition) {
 TEST(ShardStore, KeepsStates) {
   StoreWorld node(7);
   node.open();
-  const StateKey vote{kFirst, 1}, promise{kFirst, 2};
+  const StateKey vote{kFirst, 1}, promise{kFirst, 2}, last{kFirst, StateKey::kSlotOfStore - 1};
   const auto put = [&](StateKey key, std::string_view value) {
     node.sync(node.store->put_state(key, value.empty() ? Slice() : Slice::copy_of(as_bytes(value))).value());
   };
@@ -141,10 +141,12 @@ TEST(ShardStore, KeepsStates) {
   put(promise, "epoch 4");
   put(vote, "node 2 in term 8");
   put(promise, "");
+  put(last, "x");
+  EXPECT_EQ(node.store->put_state({kFirst, last.slot + 1}, Slice()).error(), ErrorCode::kInvalidArgument);
   node.reopen(CrashMode::kPowerLoss);
   EXPECT_EQ(as_text(node.store->state(vote).view()), "node 2 in term 8");
   EXPECT_TRUE(node.store->state(promise).empty());
-  EXPECT_EQ(node.store->state_keys(kFirst), std::vector<StateKey>{vote});
+  EXPECT_EQ(node.store->state_keys(kFirst), (std::vector<StateKey>{vote, last}));
   node.close();
   node.open();
   EXPECT_EQ(as_text(node.store->state(vote).view()), "node 2 in term 8");
@@ -345,7 +347,10 @@ TEST(ShardStore, RecyclesTheJournal) {
 }
 
 TEST(ShardStore, AStartMayBeCutShortWhereDeletedRecordsWereLost) {
-  StoreWorld node(16);
+  StoreGeometry geometry;
+  geometry.journal_file_bytes = 1u << 20;
+  geometry.round_bytes_max = 256u << 10;
+  StoreWorld node(16, geometry);
   node.open();
   PartitionFiles& log = node.create(kFirst, Offset(0), DurabilityClass::kCached);
   for (int i = 0; i < 20; ++i) node.append(log, 1, 1000);
@@ -400,6 +405,44 @@ TEST(ShardStore, ACachedLogsOffsetsBelowTheSyncedMarkHaveNoGaps) {
   node.open();
   EXPECT_EQ(node.partition().log_end(), Offset(20));
   node.close();
+}
+
+TEST(ShardStore, LeavesNothingOfARemovedPartitionWhateverStepDies) {
+  StoreGeometry geometry;
+  geometry.journal_file_bytes = 1u << 20;
+  geometry.round_bytes_max = 256u << 10;
+  bool done = false;
+  std::uint64_t came_back = 0;
+  for (std::uint64_t step = 1; !done; ++step) {
+    StoreWorld node(100 + step, geometry);
+    node.open();
+    for (const std::uint64_t incarnation : {11, 12}) {
+      PartitionFiles& log = node.create(Incarnation(incarnation));
+      node.append(log, 1, 1000);
+      node.store->roll(log);
+      node.append(log, 1, 1000);
+    }
+    node.world.run_for(std::chrono::seconds(20));
+    const CrashMode mode = kModes[step % 3];
+    node.disk().crash_at_step(node.disk().steps() + step, mode);
+    (void)node.world.try_run(*node.reactor, node.store->remove(kFirst));
+    done = node.reactor->alive();
+    node.disk().crash_never();
+    node.crash(CrashMode::kPowerLoss);
+    if (done) EXPECT_FALSE(node.disk().has("data/logs/log-11")) << "it was durably gone";
+    came_back += node.disk().has("data/logs/log-11");
+    node.open();
+    if (node.store->find(kFirst) != nullptr) {
+      EXPECT_EQ(node.contents(node.partition()).size(), node.contents(node.partition(Incarnation(12))).size());
+    } else {
+      EXPECT_FALSE(node.disk().has("data/logs/log-11")) << "after a crash at step " << step;
+      node.reopen(CrashMode::kPowerLoss);
+      EXPECT_FALSE(node.disk().has("data/logs/log-11")) << "after a crash at step " << step;
+    }
+    EXPECT_TRUE(node.disk().has("data/logs/log-12/0"));
+    node.close();
+  }
+  EXPECT_GT(came_back, 5u);
 }
 
 }  // namespace

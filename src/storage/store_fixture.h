@@ -71,9 +71,9 @@ class StoreWorld {
     store.reset();
     files.reset();
   }
-  /// The node dies; what it had in memory is gone. Then it is started again, but not opened.
+  /// The node dies, if it has not; what it had in memory is gone. Then it is started again, but not opened.
   void crash(io::CrashMode mode) {
-    world.crash(kNode, mode);
+    if (reactor->alive()) world.crash(kNode, mode);
     bury();
     boot();
   }

@@ -62,6 +62,12 @@ struct ShardStore::Parts {
   Result<> serving() const;
   void start_loops();
 
+  /// Sets or, without a value, removes a state; the round to wait for.
+  RoundSequence set_state(StateKey key, Slice value);
+  /// The directory of a partition whose deletion is durable goes, durably, and with it the state that says it has to.
+  io::Task<Result<>> finish_removal(StateKey removal, std::string directory);
+  io::Task<Result<>> finish_removals();
+
   /// A change of a cached partition, as its whole new entry: durable on return. `apply` makes memory say the same.
   io::Task<Result<>> put_entry(PartitionFiles& partition, PartitionEntry entry, std::move_only_function<void()> apply);
   io::Task<Result<>> put_class(PartitionFiles& partition, DurabilityClass durability);
