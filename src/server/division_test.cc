@@ -4,6 +4,7 @@
 #include "io/virtual_world.h"
 #include "server/node_directory.h"
 #include "server/shard_of.h"
+#include "storage/compacted_segment.h"
 #include "storage/file_names.h"
 #include "storage/log_fixture.h"
 
@@ -30,6 +31,7 @@ struct Contents {
   std::map<Incarnation, std::vector<std::byte>> logs;
   std::map<Incarnation, Offset> ends;
   std::map<storage::StateKey, std::vector<std::byte>> states;
+  std::uint64_t compacted_segments = 0;
   friend bool operator==(const Contents&, const Contents&) = default;
 };
 
@@ -123,6 +125,34 @@ io::Task<> append_all(std::vector<ShardStore*> stores) {
   }
 }
 
+io::Task<> append_twice(std::vector<ShardStore*> stores) {
+  co_await append_all(stores);
+  for (ShardStore* store : stores) {
+    for (PartitionFiles* partition : store->partitions()) store->roll(*partition);
+  }
+  co_await append_all(stores);
+}
+
+/// Puts the first batch of each log's first segment, written anew, in place of the segment. All is in the segments.
+io::Task<> compact_all(io::VirtualDisk& disk, std::vector<ShardStore*> stores) {
+  for (ShardStore* store : stores) {
+    for (PartitionFiles* partition : store->partitions()) {
+      const storage::Segment first = partition->segments().front();
+      const Offset end = partition->segments()[1].base;
+      const std::string directory = "data/" + partition->directory();
+      const auto file = disk.contents(storage::file_path(directory, first.base, storage::FileKind::kLog));
+      const std::size_t batch_bytes = record::BatchView::parse(file)->batch_bytes();
+      EXPECT_LT(batch_bytes, first.end);
+      storage::CompactedSegment output(*store, *partition, {first.base, 1});
+      EXPECT_TRUE((co_await output.begin()).ok());
+      EXPECT_TRUE((co_await output.append(ByteView(file).first(batch_bytes))).ok());
+      std::vector<storage::Segment> written{(co_await output.finish()).value()};
+      const Result<> replaced = co_await store->replace_segments(*partition, first.base, end, std::move(written));
+      EXPECT_TRUE(replaced.ok()) << replaced.error().to_string();
+    }
+  }
+}
+
 Contents contents_of(io::VirtualDisk& disk, const std::vector<ShardStore*>& stores) {
   Contents contents;
   std::vector<storage::StoredPart> parts;
@@ -134,6 +164,7 @@ Contents contents_of(io::VirtualDisk& disk, const std::vector<ShardStore*>& stor
       std::vector<std::byte>& bytes = contents.logs[incarnation];
       contents.ends[incarnation] = partition->log_end();
       for (const storage::Segment& segment : partition->segments()) {
+        contents.compacted_segments += segment.edition > 0;
         partition->locate(segment.base, 0, UINT64_MAX, parts);
         for (const storage::StoredPart& part : parts) {
           if (!part.slice.empty()) {
@@ -162,6 +193,9 @@ void change_with_crashes(std::uint32_t from, std::uint32_t to, CrashMode mode, s
   NodeWorld node(from * 100 + to);
   Contents expected;
   ASSERT_TRUE(node.run(from, create_all));
+  const auto compact = [&](std::vector<ShardStore*> stores) { return compact_all(node.disk(), std::move(stores)); };
+  ASSERT_TRUE(node.run(from, append_twice));
+  ASSERT_TRUE(node.run(from, compact));
   const auto fill_and_die = [&](std::vector<ShardStore*> stores) -> io::Task<> {
     co_await append_all(stores);
     expected = contents_of(node.disk(), stores);
@@ -172,6 +206,7 @@ void change_with_crashes(std::uint32_t from, std::uint32_t to, CrashMode mode, s
   node.crash(CrashMode::kPowerLoss);
   ASSERT_EQ(expected.logs.size(), kPartitions);
   ASSERT_EQ(expected.states.size(), kPartitions);
+  ASSERT_EQ(expected.compacted_segments, kPartitions);
   const io::VirtualDiskSnapshot before = node.disk().snapshot();
   std::uint64_t crashes = 0;
   for (std::uint64_t step = 1;; step += stride) {

@@ -181,6 +181,8 @@ void write_compaction(MetricsWriter& out) {
   using Shard = ShardMetrics;
   add("pyralog_compactions_total", "counter", "Compactions that were completed.", &Shard::compactions);
   add("pyralog_compactions_failed_total", "counter", "Compactions that failed; the log says why.", &Shard::compactions_failed);
+  add("pyralog_compactions_without_room_total", "counter", "Compactions that failed because the disk has too little room.",
+      &Shard::compactions_without_room);
   add("pyralog_compaction_read_bytes_total", "counter", "Bytes read by compaction.", &Shard::compaction_bytes_read);
   add("pyralog_compaction_written_bytes_total", "counter", "Bytes written by compaction.", &Shard::compaction_bytes_written);
   add("pyralog_compaction_removed_records_total", "counter", "Records removed by compaction.",

@@ -92,6 +92,7 @@ io::Task<> Shard::compact(DueLog due, WallTime now) {
   if (!done.ok()) {
     if (done.error() == ErrorCode::kAborted) co_return;  // the log changed, goes, or the node stops
     ++metrics_.compactions_failed;
+    metrics_.compactions_without_room += done.error() == ErrorCode::kNoSpace;
     compaction_failed_[due.incarnation] = reactor_.now() + kFailureDelay;
     spdlog::error("compaction: {}: {}; next try in {} s or when its settings change", directory, done.error().to_string(),
                   seconds_of(kFailureDelay));

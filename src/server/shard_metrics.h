@@ -31,6 +31,7 @@ struct ShardMetrics {
   std::uint64_t frames_malformed = 0;
   std::uint64_t frames_given_up = 0;  ///< arrived too slowly while others waited for memory
   std::uint64_t compactions = 0, compactions_failed = 0;
+  std::uint64_t compactions_without_room = 0;   ///< of those that failed
   std::uint64_t compaction_bytes_read = 0, compaction_bytes_written = 0;
   std::uint64_t compaction_records_removed = 0;
   std::uint64_t compaction_backlog_bytes = 0;   ///< gauge: of completed segments that were not compacted yet

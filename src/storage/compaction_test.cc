@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "record/batch_builder.h"
 #include "storage/log_compaction.h"
 #include "storage/log_world.h"
@@ -224,6 +226,7 @@ class LogCompactionTest : public ::testing::Test {
   }
   void append(std::initializer_list<Input> records) {
     const Slice batch = batch_of(records, {}, now());
+    ASSERT_TRUE(world_.run(world_.log().prepare()).ok());
     world_.node.reactor->enter([&] { ASSERT_TRUE(world_.log().append(batch).ok()); });
   }
   void roll() {
@@ -370,6 +373,68 @@ TEST_F(LogCompactionTest, KeepsItsRate) {
   const double rate = static_cast<double>(report_.bytes_read + report_.bytes_written) / seconds;
   EXPECT_LT(rate, 150'000);
   EXPECT_GT(rate, 50'000);
+}
+
+/// A log with much to compact, on a disk that has little room.
+class CompactionRoomTest : public LogCompactionTest {
+ protected:
+  CompactionRoomTest() {
+    for (int segment = 0; segment < 2; ++segment) {
+      for (int i = 0; i < 100; ++i) append({{"key " + std::to_string(i), std::string(2000, 'v')}});
+      roll();
+    }
+    append({{"last", "1"}});
+    world_.settle();
+    before_ = segments();
+    EXPECT_EQ(before_.size(), 3u);
+  }
+  void leave_room(std::uint64_t bytes) { disk().options().capacity_bytes = disk().used_bytes() + bytes; }
+  void make_room() { disk().options().capacity_bytes = std::uint64_t{1} << 40; }
+  io::VirtualDisk& disk() { return world_.node.disk(); }
+  std::map<std::string, std::vector<std::byte>> segments() {
+    std::map<std::string, std::vector<std::byte>> contents;
+    for (const std::string& path : disk().files()) {
+      const auto name = parse_file_name(path.substr(path.rfind('/') + 1));
+      const bool is_segment = name.has_value() && (name->kind == FileKind::kLog || name->kind == FileKind::kCompacting);
+      if (is_segment) contents[path] = disk().contents(path);
+    }
+    return contents;
+  }
+  void expect_refused(std::function<bool()> cancelled = {}) {
+    const Result<> done = compact({.map_bytes_max = 1u << 20, .cancelled = std::move(cancelled)});
+    ASSERT_FALSE(done.ok());
+    EXPECT_EQ(done.error().code(), ErrorCode::kNoSpace) << done.error().to_string();
+    EXPECT_EQ(segments(), before_);
+    EXPECT_FALSE(world_.node.store->failure().has_value());
+    EXPECT_EQ(world_.log().files().replacements(), 0u);
+  }
+  void expect_done_with_room() {
+    make_room();
+    ASSERT_TRUE(compact({.map_bytes_max = 1u << 20}).ok());
+    EXPECT_EQ(report_.counts.superseded, 100u);
+    world_.restart();
+    EXPECT_EQ(record::BatchView::parse(world_.read({.offset = Offset(0), .bytes_max = 1}).first)->base_offset(), Offset(100));
+  }
+
+  std::map<std::string, std::vector<std::byte>> before_;
+};
+
+TEST_F(CompactionRoomTest, WithoutItNothingIsBegun) {
+  leave_room(100'000);
+  expect_refused();
+  EXPECT_EQ(report_.bytes_written, 0u);
+  append({{"last", "2"}});  // appends still find some
+  expect_done_with_room();
+}
+
+TEST_F(CompactionRoomTest, WhatOthersTakeMeanwhileEndsItAndLeavesNothingBehind) {
+  const auto fill_once_begun = [this] {
+    if (segments().size() > before_.size()) leave_room(0);
+    return false;
+  };
+  expect_refused(fill_once_begun);
+  EXPECT_GT(report_.bytes_written, 0u);
+  expect_done_with_room();
 }
 
 }  // namespace

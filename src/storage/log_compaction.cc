@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "io/reactor.h"
 #include "storage/compacted_segment.h"
 
@@ -156,7 +158,11 @@ io::Task<Result<>> LogCompaction::rewrite_all(CompactionPass& pass, Offset end) 
 io::Task<Result<>> LogCompaction::rewrite(CompactionPass& pass, Group group) {
   std::uint64_t bytes = 0;
   for (const Segment& source : group.sources) bytes += source.end;
-  if (!log_.shard_.store.has_room(bytes)) co_return ErrorCode::kNoSpace;
+  PYRALOG_CO_ASSIGN(const bool has_room, co_await log_.shard_.store.has_room(bytes));
+  if (!has_room) {
+    co_return Error(ErrorCode::kNoSpace,
+                    fmt::format("up to {} bytes beside the old segments, and storage.free_bytes_min leaves less", bytes));
+  }
   Output output(log_.shard_.store, log_.files_, group.sources.front());
   Result<> done;
   if (group.sources.size() > 1) {

@@ -268,7 +268,11 @@ io::Task<Result<>> ShardStore::replace_segments(PartitionFiles& partition, Offse
   co_return co_await parts.segments.remove(partition, std::move(gone));
 }
 
-bool ShardStore::has_room(std::uint64_t bytes) const { return parts_->space.has_room(bytes); }
+io::Task<Result<bool>> ShardStore::has_room(std::uint64_t bytes) {
+  // What was free when somebody last looked says nothing on an idle node.
+  PYRALOG_CO_TRY(co_await parts_->space.look());
+  co_return parts_->space.has_room(bytes);
+}
 
 Result<RoundSequence> ShardStore::put_state(StateKey key, Slice value) {
   Parts& parts = *parts_;

@@ -129,7 +129,7 @@ class ShardStore {
   io::Task<Result<>> remove(Incarnation incarnation);
 
   /// Whether `bytes` more may be written without taking what the node keeps free.
-  bool has_room(std::uint64_t bytes) const;
+  io::Task<Result<bool>> has_room(std::uint64_t bytes);
 
   /// Makes the partition's directory, its name durable, for files of its owner beside the segments.
   io::Task<Result<>> make_directory(const PartitionFiles& partition);
