@@ -103,6 +103,7 @@ int run_server(ServerCommand command) {
     options.shards = server::recorded_shards(config->data_directory).value_or(io::RealRuntime::usable_processors());
   }
   options.backend = config->posix_io ? io::DiskBackend::kPosix : io::DiskBackend::kAuto;
+  options.send_buffer_bytes = static_cast<int>(config->send_buffer_bytes);
   options.seed = std::random_device{}() | std::uint64_t{std::random_device{}()} << 32;
   auto runtime = io::RealRuntime::create(options);
   if (!runtime.ok()) return refuse(runtime.error());

@@ -14,11 +14,6 @@
 namespace pyralog::io {
 namespace {
 
-/// Of an accepted connection. Left to itself the kernel lets it grow to megabytes, and a large answer to a reader on the same
-/// machine then leaves the processor's caches before it is read: a fetch costs six times the CPU (docs/decisions/0006).
-/// The kernel takes it twice, for its own bookkeeping.
-constexpr int kSendBufferBytes = 128 << 10;
-
 // Lets the rest of the shard run now and then while connections pour in.
 constexpr unsigned kAcceptedInARowMax = 16;
 
@@ -86,7 +81,8 @@ Result<std::unique_ptr<RealListener>> RealListener::create(RealReactor& reactor,
   }
   const int on = 1;
   setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // Linux: what it accepts inherits it, and the next
-  setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUF, &kSendBufferBytes, sizeof kSendBufferBytes);
+  const int send_buffer_bytes = reactor.options().send_buffer_bytes;
+  if (send_buffer_bytes > 0) setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUF, &send_buffer_bytes, sizeof send_buffer_bytes);
   PYRALOG_TRY(ListeningEndpoints::instance().bind_and_listen(socket.get(), address, reactor.shard()));
   std::unique_ptr<RealListener> listener(new RealListener(reactor, std::move(socket), address));
   PYRALOG_TRY(reactor.watch(listener->socket_.get(), *listener, EPOLLIN));

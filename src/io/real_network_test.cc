@@ -99,6 +99,21 @@ TEST(RealNetwork, ExchangesBytesAndNamesBothEnds) {
   EXPECT_EQ(shard.reactor->counters().network.connected, 1u);
 }
 
+Task<int> accepted_send_buffer() {
+  Pair pair = co_await make_pair();
+  int bytes = 0;
+  socklen_t size = sizeof bytes;
+  getsockopt(static_cast<RealConnection&>(*pair.server).descriptor(), SOL_SOCKET, SO_SNDBUF, &bytes, &size);
+  co_return bytes;
+}
+
+TEST(RealNetwork, BoundsTheSendBufferOfWhatItAccepts) {
+  for (const int bytes : {16 << 10, 64 << 10}) {
+    OneShard shard(DiskBackend::kAuto, 0, bytes);
+    EXPECT_EQ(shard.run(accepted_send_buffer()), 2 * bytes) << "the kernel takes it twice";
+  }
+}
+
 Task<bool> half_close() {
   Pair pair = co_await make_pair();
   EXPECT_TRUE((co_await send(*pair.client, "last words")).ok());

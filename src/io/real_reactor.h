@@ -38,6 +38,10 @@ struct ReactorOptions {
   std::uint64_t seed = 0;
   DiskBackend backend = DiskBackend::kAuto;
   std::optional<unsigned> cpu;  ///< pins the running thread
+  /// Of an accepted connection (`io.send_buffer_bytes`); 0: the kernel's. The kernel takes it twice, for its own bookkeeping,
+  /// and no more than net.core.wmem_max. Left to itself it lets the buffer grow to megabytes, and a large answer to a reader on
+  /// the same machine then leaves the processor's caches before it is read (docs/decisions/0006).
+  int send_buffer_bytes = 0;
 };
 
 /// A shard's loop over epoll and io_uring. Made on any thread; `run` decides which one it belongs to. Connections, files,
@@ -67,6 +71,7 @@ class RealReactor final : public Reactor {
   Result<> watch(int fd, EventSource& source, std::uint32_t events);
   void unwatch(int fd) noexcept;
 
+  const ReactorOptions& options() const noexcept { return options_; }
   /// The ring that files use, or none; then `ring_refusal` says why ("" if it was not wanted).
   IoRing* ring() const noexcept { return ring_.get(); }
   const std::string& ring_refusal() const noexcept { return ring_refusal_; }

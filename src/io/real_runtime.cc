@@ -43,6 +43,7 @@ Result<std::unique_ptr<RealRuntime>> RealRuntime::create(RuntimeOptions options)
   Random seeds(options.seed);
   for (unsigned i = 0; i < options.shards; ++i) {
     ReactorOptions one{.shard = ShardId(i), .seed = seeds.next(), .backend = options.backend};
+    one.send_buffer_bytes = options.send_buffer_bytes;
     if (options.pin_threads && !processors.empty()) one.cpu = processors[i % processors.size()];
     PYRALOG_ASSIGN(std::unique_ptr<RealReactor> reactor, RealReactor::create(one, runtime->helpers_));
     runtime->reactors_.push_back(std::move(reactor));

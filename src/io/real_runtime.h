@@ -19,6 +19,7 @@ struct RuntimeOptions {
   std::uint64_t seed = 0;  ///< of the shards' random numbers
   DiskBackend backend = DiskBackend::kAuto;
   bool pin_threads = false;  ///< shard i to the process's i-th processor
+  int send_buffer_bytes = 0;  ///< as in ReactorOptions
 };
 
 /// The shards of a process: one loop and one thread each. Either `run` (shard 0 on the calling thread, for programs) or

@@ -33,8 +33,9 @@ class TemporaryDirectory {
 
 /// One shard with its helpers.
 struct OneShard {
-  explicit OneShard(DiskBackend backend = DiskBackend::kAuto, std::uint32_t shard = 0) {
+  explicit OneShard(DiskBackend backend = DiskBackend::kAuto, std::uint32_t shard = 0, int send_buffer_bytes = 0) {
     ReactorOptions options{.shard = ShardId(shard), .seed = 1, .backend = backend};
+    options.send_buffer_bytes = send_buffer_bytes;
     auto made = RealReactor::create(options, helpers);
     PYRALOG_ASSERT(made.ok(), "no reactor");
     reactor = std::move(*made);

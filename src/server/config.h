@@ -68,6 +68,7 @@ struct NodeConfig {
   std::vector<NewLog> declared_logs;  ///< by name
 
   bool posix_io = false;
+  std::uint64_t send_buffer_bytes = 0;  ///< of an accepted connection; 0: the kernel's
   std::uint64_t metrics_series_max = 0;
   std::string logging_level;
   std::string logging_format;

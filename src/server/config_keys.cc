@@ -107,6 +107,16 @@ constexpr ConfigKey kTable[] = {
      .documentation = "How files are written and read. `auto`: through the kernel's ring where it may be used, else "
                       "through threads. `posix`: through threads.",
      .field = PYRALOG_FIELD(posix_io)},
+    {.name = "io.send_buffer_bytes",
+     .kind = kBytes,
+     .default_text = "128KiB",
+     .min = 0,
+     .max = 64 * kMiB,
+     .documentation = "What the kernel may hold of the answers on a connection, at most net.core.wmem_max. A connection "
+                      "carries at most about that much a round trip, so more is for readers far away; readers on the same "
+                      "machine or nearby cost the more CPU the more it is. 0B: as the kernel thinks best. (Kafka: "
+                      "`socket.send.buffer.bytes`.)",
+     .field = PYRALOG_FIELD(send_buffer_bytes)},
     {.name = "kafka.advertise",
      .kind = kAddress,
      .default_text = "",
@@ -360,7 +370,7 @@ constexpr ConfigSection kSections[] = {
     {"security", "Who may connect."},
     {"storage", "Journal, segments, memory and disk."},
     {"replication", "Logs that are created without saying more."},
-    {"io", "Access to the disk."},
+    {"io", "Access to the disk and the network."},
     {"metrics", "What is measured."},
     {"logging", "What the node says about itself."},
 };
