@@ -14,6 +14,8 @@ namespace {
 
 // What one write gathers at most; more waits for the next one, so that a slow reader's answers stay few in memory.
 constexpr std::size_t kWriteBytesMax = 1u << 20;
+// Room for pieces that an idle connection keeps.
+constexpr std::size_t kPiecesKeptMax = 8;
 
 // How long a large frame may take to arrive, and stand still, while others wait for its memory.
 constexpr Duration kFrameArrivalMax = std::chrono::seconds(10);
@@ -154,7 +156,7 @@ io::Task<bool> KafkaConnection::accept_frame(Slice frame) {
   RequestMemory::Charge memory = std::move(arriving_);
   if (!memory) memory = try_charge(frame.view());
   if (!memory && !(co_await charge(memory, frame.view(), frame.size())).ok()) co_return false;
-  Pending& pending = *pending_.emplace_back(std::make_unique<Pending>());
+  Pending& pending = pending_.emplace_back();
   pending.request_bytes = frame.size();
   pending.memory = std::move(memory);
   pending_bytes_ += frame.size();
@@ -190,21 +192,21 @@ void KafkaConnection::finish(Pending& pending) {
   pending.memory.release();
   for (const OutPiece& piece : pending.pieces) unsent_bytes_ += memory_bytes(piece);
   --unfinished_;
-  if (&pending == pending_.front().get()) answer_ready_.notify_one();
+  if (&pending == &pending_.front()) answer_ready_.notify_one();
   if (unfinished_ == 0) room_.notify_all();
 }
 
 io::Task<> KafkaConnection::write_loop() {
   std::vector<OutPiece> batch;
   for (;;) {
-    while (pending_.empty() || !pending_.front()->done) {
+    while (pending_.empty() || !pending_.front().done) {
       if (reading_ended_ && pending_.empty()) co_return;
       co_await answer_ready_.wait();
     }
     std::size_t bytes = 0;
     std::size_t bytes_in_memory = 0;
-    while (!pending_.empty() && pending_.front()->done && bytes < kWriteBytesMax) {
-      Pending& first = *pending_.front();
+    while (!pending_.empty() && pending_.front().done && bytes < kWriteBytesMax) {
+      Pending& first = pending_.front();
       for (OutPiece& piece : first.pieces) {
         bytes += piece_bytes(piece);
         bytes_in_memory += memory_bytes(piece);
@@ -214,14 +216,16 @@ io::Task<> KafkaConnection::write_loop() {
       pending_.pop_front();
     }
     room_.notify_all();
-    if (!batch.empty() && !(co_await write_pieces(std::exchange(batch, {}))).ok()) socket_->close();
+    if (!batch.empty() && !(co_await write_pieces(batch)).ok()) socket_->close();
+    batch.clear();
+    if (batch.capacity() > kPiecesKeptMax) batch.shrink_to_fit();
     unsent_bytes_ -= bytes_in_memory;
     room_.notify_all();
     last_activity_ = shard_.reactor().now();
   }
 }
 
-io::Task<Result<>> KafkaConnection::write_pieces(std::vector<OutPiece> pieces) {
+io::Task<Result<>> KafkaConnection::write_pieces(std::vector<OutPiece>& pieces) {
   std::vector<ByteView> views;
   for (std::size_t i = 0; i < pieces.size();) {
     if (auto* range = std::get_if<storage::FileRange>(&pieces[i])) {
@@ -233,7 +237,7 @@ io::Task<Result<>> KafkaConnection::write_pieces(std::vector<OutPiece> pieces) {
     for (; i < pieces.size() && std::holds_alternative<Slice>(pieces[i]); ++i) {
       views.push_back(std::get<Slice>(pieces[i]).view());
     }
-    PYRALOG_CO_TRY(co_await io::write_all(*socket_, views));
+    PYRALOG_CO_TRY(co_await io::write_all(*socket_, std::move(views)));
   }
   co_return Result<>();
 }

@@ -57,7 +57,7 @@ class KafkaConnection {
   io::Task<Result<Answer>> answer(Request& request);
   void finish(Pending& pending);
   io::Task<> write_loop();
-  io::Task<Result<>> write_pieces(std::vector<OutPiece> pieces);
+  io::Task<Result<>> write_pieces(std::vector<OutPiece>& pieces);
   void note_activity();
   void check_idle();
 
@@ -66,7 +66,7 @@ class KafkaConnection {
   std::unique_ptr<io::Connection> socket_;
   ConnectionMembers members_;
   protocol::FrameReader frames_;
-  std::deque<std::unique_ptr<Pending>> pending_;
+  std::deque<Pending> pending_;    // grows and shrinks at its ends only, so each stays where it is
   std::size_t pending_bytes_ = 0;  // request bytes of pending_
   std::size_t unfinished_ = 0;     // entries of pending_ that are not done
   std::size_t unsent_bytes_ = 0;   // of answers in memory

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <deque>
+#include <list>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -47,7 +47,7 @@ struct Request {
   MonotonicTime received;
   protocol::ReceivedRequest head;
   protocol::Arena arena;
-  std::deque<std::vector<protocol::Piece>> pieces;
+  std::list<std::vector<protocol::Piece>> pieces;  ///< they stay where they are; a deque takes memory even while empty
   std::vector<storage::FileRange> files;  ///< by the id of an ExternalRange
   bool silent = false;                    ///< set by the handler: the client expects no answer
 

@@ -16,7 +16,7 @@ namespace pyralog::protocol {
 /// with few partitions allocate nothing. Not thread safe; never moved, because messages point into it.
 class Arena {
  public:
-  static constexpr std::size_t kInlineBytes = 2048;
+  static constexpr std::size_t kInlineBytes = 1024;  ///< with it a request's coroutine frame is one that io's pool keeps
   static constexpr std::size_t kBlockBytesMin = 4096;
   static constexpr std::size_t kBlockBytesMax = 256u << 10;  ///< blocks double up to this, larger arrays get their own
   static constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
