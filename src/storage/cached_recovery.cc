@@ -144,14 +144,19 @@ io::Task<Result<>> CachedRecovery::remove_unnamed(PartitionFiles& partition) {
   co_return Result<>();
 }
 
-void CachedRecovery::begin(PartitionFiles& partition) {
+Result<> CachedRecovery::begin(PartitionFiles& partition) {
   PartitionLedger ledger = context_.ledger(partition);
   if (partition.active().end > 0) {
     const Offset base = partition.log_end();
     ledger.roll(base);
     partition.state().begin_segment(base);
   }
+  if (partition.active().end > 0 || ledger.dirty()) {
+    return Error(ErrorCode::kCorrupt, fmt::format("{}: the log's state says that it ends at offset {}, its segments differ",
+                                                  directory(partition), partition.log_end().value));
+  }
   ledger.begin_cached();
+  return {};
 }
 
 }  // namespace pyralog::storage

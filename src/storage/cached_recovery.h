@@ -20,8 +20,8 @@ class CachedRecovery {
   /// `partition` has the segments, start and state of its mark. Afterwards it has those of its end, everything clean, and
   /// its files hold nothing else that could be taken for part of it. kCorrupt says what is missing.
   io::Task<Result<>> run(PartitionFiles& partition, CachedMark mark);
-  /// Begins the class's life in a new segment. Everything is clean.
-  void begin(PartitionFiles& partition);
+  /// Begins the class's life in a new segment. Everything is clean. kCorrupt: what was found contradicts itself.
+  Result<> begin(PartitionFiles& partition);
   /// Removes files that no segment names, durably: their names may be used again.
   io::Task<Result<>> remove_unnamed(PartitionFiles& partition);
   /// A checkpoint of what was found is durable: removes what only the mark before it wanted.

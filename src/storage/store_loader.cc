@@ -70,7 +70,7 @@ io::Task<Result<>> StoreLoader::recover_cached(bool clean_stop) {
       PYRALOG_CO_TRY(co_await parts_.cleaner.clean(*partition));
       PYRALOG_CO_TRY(co_await cached_recovery_.remove_unnamed(*partition));
     }
-    cached_recovery_.begin(*partition);
+    PYRALOG_CO_TRY(cached_recovery_.begin(*partition));
   }
   co_return Result<>();
 }
