@@ -185,7 +185,7 @@ void Group::trust(const ReplicaId& replica, MonotonicTime now) {
   if (suspected_.empty()) release(suspected_);
   if (leader_ == replica) {
     election_at_.reset();
-  } else if (!leader_ && !election_at_) {
+  } else if (!has_live_leader() && !election_at_) {
     await_leader(now + standing_delay());
   }
   if (Progress* member = find_progress(replica)) {

@@ -67,6 +67,7 @@ class Scenario : public FaultyCluster {
     idle_ = random_.chance(1, 3) ? random_.between(2, 12) : 1;
     has_witness_ = random_.chance(1, 4);
     options_.opens_term = random_.chance(1, 2);
+    options_.leads_without_majority = random_.chance(1, 6);
     options_.appends_in_flight_max = random_.between(1, 4);
     options_.append_bytes_max = random_.between(8, 40);
     if (!random_.chance(1, 6)) return;
