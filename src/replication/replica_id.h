@@ -5,16 +5,11 @@
 #include <optional>
 
 #include "core/ids.h"
+#include "raft/ids.h"
 
 namespace pyralog::replication {
 
-/// Who holds a copy: a node with one particular disk. A node that lost its disk comes back as another replica, since it has
-/// forgotten what it promised (replication.md §1).
-struct ReplicaId {
-  NodeId node{-1};
-  Uuid disk;
-  friend constexpr auto operator<=>(const ReplicaId&, const ReplicaId&) = default;
-};
+using raft::ReplicaId;  // who holds a copy
 
 /// Differs at each start of a process. Not ordered: only equality says something.
 using BootId = StrongId<struct BootIdTag, std::uint64_t>;
