@@ -9,6 +9,21 @@ Activation::Activation(Setup setup, TailInfo own, MonotonicTime now) : setup_(st
   sealed(setup_.self, std::move(own), now);
 }
 
+Activation Activation::graceful(Setup setup, Offset committed, MonotonicTime now) {
+  Activation made(std::move(setup));
+  made.from_ = made.end_ = committed;
+  made.copies_.emplace(made.setup_.data, committed, now);
+  made.need_ = Need::kDecide;
+  return made;
+}
+
+bool Activation::may_be_graceful(const Setup& setup, LeaderEpoch led) {
+  const auto rows = setup.table.rows();
+  const auto ours = std::ranges::find(rows, led, &EpochRow::epoch);
+  if (ours == rows.end()) return false;
+  return std::all_of(ours, rows.end(), [&setup](const EpochRow& row) { return row.leader == setup.self; });
+}
+
 void Activation::sealed(const ReplicaId& replica, TailInfo tail, MonotonicTime now) {
   // Only members count; the leader's log matters even if it is none.
   if (!setup_.data.contains(replica) && replica != setup_.self) return;

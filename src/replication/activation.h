@@ -37,6 +37,13 @@ class Activation {
     EpochTable decided;
   };
   Activation(Setup setup, TailInfo own, MonotonicTime now);
+  /// The graceful path, of a leader that won a new term for itself in the same life: nobody else can have raised what is
+  /// committed, so the epoch ends at `committed` and nobody is asked. Once open, the leader stamps what it has beyond anew and
+  /// sends it again. Requires that its CommitTracker was frozen, at `committed`, before it asked for the first vote, and
+  /// `may_be_graceful`.
+  static Activation graceful(Setup setup, Offset committed, MonotonicTime now);
+  /// Whether the epoch that it led is the open row of its Raft log, or only rows of its own that were not committed follow.
+  static bool may_be_graceful(const Setup& setup, LeaderEpoch led);
 
   enum class Need : std::uint8_t {
     kSeals,         ///< seal `unsealed()`; no answer may ever come, then §8 or a hand-over
@@ -78,6 +85,7 @@ class Activation {
   CommitTracker& copies() { return *copies_; }
 
  private:
+  explicit Activation(Setup setup) : setup_(std::move(setup)) {}
   bool is_authoritative(const ReplicaId& replica, Offset end) const;
   Offset valid_end_of(const ReplicaId& replica) const;
   void find_end(MonotonicTime now);

@@ -196,6 +196,27 @@ TEST(Activation, CommittedRecordsThatNobodyHasAreNeverGivenUpByItself) {
   EXPECT_EQ(b.need(), Need::kFetch);
 }
 
+TEST(Activation, ALiveLeaderGoesOnFromWhatItCommittedWithoutAskingAnybody) {
+  Activation::Setup again = setup(kA, 9, table({row(7, 0)}));
+  ASSERT_TRUE(Activation::may_be_graceful(again, LeaderEpoch(7)));
+  Activation a = Activation::graceful(again, Offset(105), kNow);
+  EXPECT_EQ(a.need(), Need::kDecide);
+  EXPECT_EQ(a.row().start, Offset(105));
+  a.decided();
+  EXPECT_EQ(a.need(), Need::kOpen);
+  EXPECT_EQ(a.copies().high_watermark(), Offset(105));
+}
+
+TEST(Activation, OnlyTheOpenRowsLeaderMayGoOnGracefully) {
+  EpochRow others = row(8, 100);
+  others.leader = kB;
+  EXPECT_FALSE(Activation::may_be_graceful(setup(kA, 9, table({row(7, 0), others})), LeaderEpoch(7)));
+  EXPECT_FALSE(Activation::may_be_graceful(setup(kA, 9, table({others})), LeaderEpoch(8)));
+  EXPECT_FALSE(Activation::may_be_graceful(setup(kA, 9, {}), LeaderEpoch(7)));
+  // An attempt of its own that was not committed.
+  EXPECT_TRUE(Activation::may_be_graceful(setup(kA, 9, table({row(7, 0), row(8, 100)})), LeaderEpoch(7)));
+}
+
 TEST(Activation, ACopyOfAnEarlierLifeDoesNotLevel) {
   Activation b(setup(kB, 8, table({row(7, 0)})), tail(shape({run(7, 0)}, 110)), kNow);
   b.sealed(kC, tail(shape({run(7, 0)}, 102)), kNow);

@@ -27,6 +27,8 @@ enum class Mistake : std::uint8_t {
   kTruncatesByHint,        ///< a follower cuts at what it knows to be committed, not at what the rows say
   kTailOmitsUnsynced,      ///< a voter tells of what is synced only, although it has more and answers for it later
   kSuspectIsAuthority,     ///< what a suspect replica lacks counts as absent
+  kAcksAfterFreeze,        ///< graceful: acknowledgements of the old epoch count after the first vote was asked for
+  kOverAnothersRow,        ///< graceful: although somebody else led in between
   kSealsMajorityOnly,      ///< a majority instead of a seal quorum is asked (W below a majority)
 };
 
@@ -43,6 +45,7 @@ struct ModelOptions {
 struct ModelBatch {
   LeaderEpoch epoch;
   std::uint32_t crc = 0;
+  friend auto operator<=>(const ModelBatch&, const ModelBatch&) = default;
 };
 
 /// What must hold whatever happens (replication.md §13). Knows all that was ever promised.
@@ -86,6 +89,10 @@ class ReplicationModel {
     LeaderEpoch term;
     Offset acked;
   };
+  struct Frozen {
+    LeaderEpoch epoch;
+    Offset committed;
+  };
   struct Waiting {
     Ballot ballot;
     NodeId to;
@@ -109,6 +116,7 @@ class ReplicationModel {
     std::size_t raft_committed = 0;
     std::map<NodeId, TailInfo> votes;  ///< of its candidacy
     bool is_candidate = false;
+    std::optional<Frozen> frozen;  ///< of an epoch that it led in this life, and means to go on from
     std::optional<Leading> leading;
     std::vector<Waiting> waiting;  ///< for the sync
   };
@@ -161,6 +169,9 @@ class ReplicationModel {
   void take(Node& self, NodeId from, const Fetch& message);
   void take(Node& self, NodeId from, const Fetched& message);
   void stand(Node& self);
+  void campaign(Node& self);
+  void reactivate(Node& self);
+  void stamp_anew(Node& self, Offset from);
   void produce(Node& self);
   void sync(Node& self);
   void kill(Node& self, bool power);

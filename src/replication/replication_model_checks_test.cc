@@ -15,9 +15,9 @@ void ReplicationModel::check_activation(const EpochRow& row) {
   if (options_.is_cached) return;  // copies may have gone with the power since they were counted
   for (std::int64_t offset = 0; offset < row.start.value; ++offset) {
     const auto i = static_cast<std::size_t>(offset);
-    std::map<std::uint32_t, std::size_t> copies;
+    std::map<ModelBatch, std::size_t> copies;
     for (const Node& other : nodes_) {
-      if (i < other.synced) ++copies[other.log[i].crc];
+      if (i < other.synced) ++copies[other.log[i]];
     }
     const bool enough = std::ranges::any_of(copies, [&](const auto& found) { return found.second >= options_.write_quorum; });
     if (!enough) fail(fmt::format("epoch {} opens with too few copies of offset {}", row.epoch.value, offset));
@@ -35,7 +35,7 @@ void ReplicationModel::check_copy(const Node& leader, const Node& replica, Offse
   const auto length = static_cast<std::size_t>(end.value);
   if ((options_.is_cached ? replica.log.size() : replica.synced) < length) return void(fail("a copy counts that is not there"));
   for (std::size_t i = 0; i < length; ++i) {
-    if (replica.log[i].crc != leader.log[i].crc) return void(fail("a copy counts that is another record"));
+    if (replica.log[i] != leader.log[i]) return void(fail("a copy counts that is another record"));
   }
 }
 

@@ -153,8 +153,20 @@ void ReplicationModel::open(Node& self) {
   }
   self.suspect_from.reset();  // it has all that there is
   self.promise = raised({.epoch = self.term, .leader = self.id});
+  stamp_anew(self, row.start);
   count_own(self);
   acknowledge(self);
+}
+
+/// What the old epoch had not committed goes on in the new one, at the same offsets; copies of the old stamp never count.
+void ReplicationModel::stamp_anew(Node& self, Offset from) {
+  const auto begin = static_cast<std::size_t>(from.value);
+  if (self.log.size() <= begin) return;
+  note("records stamped anew");
+  const std::vector<ModelBatch> again(self.log.begin() + from.value, self.log.end());
+  truncate(self, from, "stamped anew");
+  for (const ModelBatch& batch : again) append(self, {.epoch = self.leading->term, .crc = batch.crc});
+  self.leading->copies->sequenced(shape_of(self).end, at(now_));
 }
 
 }  // namespace pyralog::replication::testing

@@ -197,6 +197,7 @@ void ReplicationModel::kill(Node& self, bool power) {
   self.life = BootId(self.life.value + 1);
   self.leading.reset();
   self.is_candidate = false;
+  self.frozen.reset();
   self.votes.clear();
   self.waiting.clear();
   self.raft_committed = 0;  // learnt again
@@ -246,7 +247,7 @@ void ReplicationModel::append(Node& self, ModelBatch batch) {
 
 void ReplicationModel::truncate(Node& self, Offset end, const char* why) {
   for (std::size_t i = static_cast<std::size_t>(end.value); i < self.log.size(); ++i) {
-    const bool was_committed = i < truth_.committed.size() && truth_.committed[i].crc == self.log[i].crc;
+    const bool was_committed = i < truth_.committed.size() && truth_.committed[i] == self.log[i];
     if (was_committed) fail(fmt::format("a committed record is truncated: {}", why));
   }
   if (end < self.hint) fail(fmt::format("truncated below what is known to be committed: {}", why));

@@ -131,8 +131,28 @@ void ReplicationModel::receive(const Message& message) {
 // --- elections ---
 
 void ReplicationModel::stand(Node& self) {
-  if (self.leading.has_value()) return;
+  if (self.leading.has_value()) return reactivate(self);
   note("candidacy");
+  campaign(self);
+}
+
+/// A leader goes on in a new epoch, by the graceful path.
+void ReplicationModel::reactivate(Node& self) {
+  if (!self.leading->copies.has_value()) return;
+  note("graceful candidacy");
+  self.leading->copies->freeze();
+  self.frozen = Frozen{.epoch = self.leading->term, .committed = self.leading->copies->high_watermark()};
+  if (wrong(Mistake::kAcksAfterFreeze)) {
+    CommitTracker warm(self.leading->copies->data(), self.frozen->committed, at(now_));
+    warm.sequenced(shape_of(self).end, at(now_));
+    self.leading->copies = std::move(warm);
+  } else {
+    self.leading.reset();
+  }
+  campaign(self);
+}
+
+void ReplicationModel::campaign(Node& self) {
   self.term = LeaderEpoch(self.term.value + 1);
   if (self.promise.epoch < self.term) self.promise = {.epoch = self.term, .leader = {}};
   self.is_candidate = true;
@@ -160,6 +180,7 @@ void ReplicationModel::take(Node& self, NodeId from, const Vote& message) {
 void ReplicationModel::step_down(Node& self, LeaderEpoch newer) {
   self.term = std::max(self.term, newer);
   self.is_candidate = false;
+  if (!wrong(Mistake::kOverAnothersRow)) self.frozen.reset();
   if (wrong(Mistake::kLeaderBypassesFence) && self.leading.has_value() && self.leading->copies.has_value()) return;
   self.leading.reset();
 }
@@ -185,10 +206,18 @@ void ReplicationModel::win(Node& self) {
   set.write_quorum = wrong(Mistake::kSealsMajorityOnly) ? std::max(options_.write_quorum, majority()) : options_.write_quorum;
   Leading leading;
   leading.term = self.term;
-  leading.activation.emplace(
-      Activation::Setup{.self = self.id, .term = self.term, .data = {.current = set, .next = {}},
-                        .table = table_of(self.raft, self.raft.size()), .decided = table_of(self.raft, self.raft_committed)},
-      self.votes.at(self.id.node), at(now_));
+  const Activation::Setup setup{.self = self.id, .term = self.term, .data = {.current = set, .next = {}},
+                                .table = table_of(self.raft, self.raft.size()),
+                                .decided = table_of(self.raft, self.raft_committed)};
+  const auto frozen = std::exchange(self.frozen, std::nullopt);
+  const bool is_graceful = frozen.has_value() && (wrong(Mistake::kOverAnothersRow) ||
+                                                  Activation::may_be_graceful(setup, frozen->epoch));
+  if (is_graceful) {
+    note("graceful activation");
+    leading.activation = Activation::graceful(setup, frozen->committed, at(now_));
+  } else {
+    leading.activation.emplace(setup, self.votes.at(self.id.node), at(now_));
+  }
   self.leading = std::move(leading);
   for (const auto& [voter, tail] : std::map(self.votes)) {
     if (voter != self.id.node) self.leading->activation->sealed(node(voter).id, tail, at(now_));
@@ -239,8 +268,9 @@ TEST(ReplicationModel, NothingCommittedIsLostOrChanged) {
   ASSERT_TRUE(run_seeds(1, kSeeds, campaign));
   EXPECT_GT(campaign.acked, kSeeds * 10);
   for (const char* what : {"loss", "duplicate", "cut", "lost on a cut link", "kill", "power cut", "unsynced records lost",
-                           "record", "long delay", "candidacy", "gap", "fenced", "truncation", "leader fetches its tail",
-                           "prior rows decided first", "leader truncates its own garbage"}) {
+                           "record", "long delay", "candidacy", "graceful activation", "records stamped anew", "gap",
+                           "fenced", "truncation", "leader fetches its tail", "prior rows decided first",
+                           "leader truncates its own garbage"}) {
     EXPECT_GT(campaign.happened[what], 0u) << what << " never happened";
   }
 }
@@ -284,6 +314,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Planted{Mistake::kTruncatesByHint, "TruncatesByHint"},
                       Planted{Mistake::kTailOmitsUnsynced, "TailOmitsUnsynced"},
                       Planted{Mistake::kSuspectIsAuthority, "SuspectIsAuthority"},
+                      Planted{Mistake::kAcksAfterFreeze, "AcksAfterFreeze"},
+                      Planted{Mistake::kOverAnothersRow, "OverAnothersRow"},
                       Planted{Mistake::kSealsMajorityOnly, "SealsMajorityOnly"}),
     [](const auto& info) { return std::string(info.param.name); });
 
