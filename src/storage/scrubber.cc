@@ -11,17 +11,18 @@ namespace {
 // Read at once, and between two rests: little enough not to be felt by those who wait for the disk.
 constexpr std::uint64_t kStepBytes = 256u << 10;
 
-/// The batch at `position`, its checksum checked. kCorrupt, kIo.
-io::Task<Result<record::BatchHeader>> read_batch(FileWindow& window, std::uint64_t position, std::uint64_t end) {
+/// Checks the batch at `position`; returns its bytes. kCorrupt, kIo.
+io::Task<Result<std::uint64_t>> check_batch(FileWindow& window, std::uint64_t position, std::uint64_t end) {
   PYRALOG_CO_ASSIGN(const ByteView head, co_await window.get(position, record::format::kHeaderBytes));
   const auto header = record::BatchHeader::parse(head);
   if (!header.ok()) co_return Error(ErrorCode::kCorrupt, "no batch");
-  if (header->batch_bytes() > end - position) co_return Error(ErrorCode::kCorrupt, "a batch longer than its segment");
-  PYRALOG_CO_ASSIGN(const ByteView bytes, co_await window.get(position, header->batch_bytes()));
-  if (bytes.size() < header->batch_bytes()) co_return Error(ErrorCode::kCorrupt, "a file shorter than its segment");
+  const std::uint64_t batch_bytes = header->batch_bytes();  // the header lies in the window, which moves on
+  if (batch_bytes > end - position) co_return Error(ErrorCode::kCorrupt, "a batch longer than its segment");
+  PYRALOG_CO_ASSIGN(const ByteView bytes, co_await window.get(position, batch_bytes));
+  if (bytes.size() < batch_bytes) co_return Error(ErrorCode::kCorrupt, "a file shorter than its segment");
   const auto batch = record::BatchView::parse(bytes);
   if (!batch.ok() || !batch->verify_crc().ok()) co_return Error(ErrorCode::kCorrupt, "a batch with a bad checksum");
-  co_return header;
+  co_return batch_bytes;
 }
 
 }  // namespace
@@ -100,15 +101,15 @@ io::Task<Result<>> Scrubber::check(io::File& file, const Target& target, Segment
   const std::uint64_t block = context_.geometry().block_bytes;
   FileWindow window(file, block, kStepBytes);
   while (damage.position < target.end && !scope.closing() && is_current(target)) {
-    auto batch = co_await read_batch(window, damage.position, target.end);
-    if (!batch.ok()) {
+    auto batch_bytes = co_await check_batch(window, damage.position, target.end);
+    if (!batch_bytes.ok()) {
       // Once more: what is named as damage must not have been a hiccup on the way.
       FileWindow again(file, block, kStepBytes);
-      batch = co_await read_batch(again, damage.position, target.end);
+      batch_bytes = co_await check_batch(again, damage.position, target.end);
     }
-    if (!batch.ok()) co_return std::move(batch).error();
-    damage.position += batch->batch_bytes();
-    co_await pace(batch->batch_bytes(), scope);
+    if (!batch_bytes.ok()) co_return std::move(batch_bytes).error();
+    damage.position += *batch_bytes;
+    co_await pace(*batch_bytes, scope);
   }
   co_return Result<>();
 }
