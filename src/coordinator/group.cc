@@ -21,6 +21,13 @@ std::string_view group_state_name(GroupState state) noexcept {
   return "Unknown";
 }
 
+std::size_t bytes_said(std::string_view client_id, std::string_view client_host, const std::optional<std::string>& instance_id,
+                       const std::vector<Strategy>& strategies) noexcept {
+  std::size_t bytes = client_id.size() + client_host.size() + (instance_id.has_value() ? instance_id->size() : 0);
+  for (const Strategy& strategy : strategies) bytes += sizeof(Strategy) + strategy.name.size() + strategy.metadata.size();
+  return bytes;
+}
+
 std::string_view rebalance_cause_name(RebalanceCause cause) noexcept {
   switch (cause) {
     case RebalanceCause::kMemberJoined:
@@ -243,6 +250,7 @@ void Group::remove_member(const std::string& member_id) {
   if (member.syncing) context_.reply(*member.syncing, SyncAnswer{.error = KafkaError::kUnknownMemberId});
   if (member.instance_id) static_members_.erase(*member.instance_id);
   const bool was_leader = member.id == leader_;
+  member_bytes_ -= member.bytes;
   members_.erase(found);
   if (was_leader) leader_ = members_.empty() ? std::string() : members_.begin()->first;
 }
@@ -282,6 +290,13 @@ void Group::set_strategies(Member& member, std::vector<Strategy> strategies) {
   count(static_cast<std::size_t>(-1));
   member.strategies = std::move(strategies);
   count(1);
+}
+
+/// Of what it says of itself, whatever came of it.
+void Group::count_bytes(Member& member) {
+  member_bytes_ -= member.bytes;
+  member.bytes = bytes_said(member.client_id, member.client_host, member.instance_id, member.strategies);
+  member_bytes_ += member.bytes;
 }
 
 std::optional<MonotonicTime> Group::find_soonest() const {
@@ -332,6 +347,7 @@ void Group::restore(const StoredGroup& stored) {
   members_.clear();
   static_members_.clear();
   offered_.clear();
+  member_bytes_ = 0;
   protocol_type_ = stored.protocol_type.empty() ? std::nullopt : std::optional(stored.protocol_type);
   protocol_name_ = stored.protocol_name;
   leader_ = stored.leader.value_or(std::string());
@@ -347,6 +363,7 @@ void Group::restore(const StoredGroup& stored) {
     member.rebalance_timeout =
         Milliseconds(from.rebalance_timeout_ms == -1 ? from.session_timeout_ms : from.rebalance_timeout_ms);
     set_strategies(member, {{.name = protocol_name_.value_or(std::string()), .metadata = from.subscription}});
+    count_bytes(member);
     member.assignment = from.assignment;
     if (member.instance_id) static_members_[*member.instance_id] = member.id;
   }

@@ -29,6 +29,8 @@ class Group {
   const std::optional<std::string>& protocol_type() const noexcept { return protocol_type_; }
   WallTime state_since() const noexcept { return state_since_; }
   std::size_t member_count() const noexcept { return members_.size(); }
+  /// What its members say of themselves: GroupOptions::member_bytes_max.
+  std::size_t member_bytes() const noexcept { return member_bytes_; }
   /// Nobody is or wants to be a member.
   bool is_deserted() const noexcept { return members_.empty() && pending_.empty(); }
 
@@ -93,11 +95,13 @@ class Group {
     Pulse pulse;
     bool is_new = false;                    ///< in its first join
     bool must_sync = false;                 ///< has not asked for its assignment
+    std::size_t bytes = 0;                  ///< of what it says of itself
   };
   using Members = std::map<std::string, Member, std::less<>>;
 
   // Joining.
   bool accepts(std::string_view member_id) const;
+  bool has_room(const JoinRequest& request) const;
   bool supports(std::string_view protocol_type, const std::vector<Strategy>& strategies) const;
   void join_new(JoinRequest& request, WaiterId waiter, Now now);
   void join_known(JoinRequest& request, WaiterId waiter, Now now);
@@ -148,6 +152,7 @@ class Group {
   void begin_join(Member& member, WaiterId waiter);
   std::optional<WaiterId> end_join(Member& member);
   void set_strategies(Member& member, std::vector<Strategy> strategies);
+  void count_bytes(Member& member);
   StoredGroup stored(const std::map<std::string, Blob>* assignments) const;
   void store(const std::map<std::string, Blob>* assignments, Settled settled);
 
@@ -167,6 +172,7 @@ class Group {
   // Of the members: how many wait for the join, and how many offer a strategy.
   std::size_t joining_count_ = 0;
   std::map<std::string, std::size_t, std::less<>> offered_;
+  std::size_t member_bytes_ = 0;
 
   std::optional<MonotonicTime> soonest_;  // of all deadlines since it was last looked at
   std::optional<MonotonicTime> join_deadline_;

@@ -24,6 +24,8 @@ struct GroupOptions {
   /// A member whose connection has ended has two of its own heartbeats' time to come back by another, instead of a session.
   bool notices_lost_connections = true;
   std::size_t members_max = std::numeric_limits<std::size_t>::max();
+  /// What a group's members say of themselves: subscriptions under all their strategies, names, addresses.
+  std::size_t member_bytes_max = std::numeric_limits<std::size_t>::max();
   std::size_t offset_metadata_bytes_max = 4096;
   Milliseconds offsets_retention{7LL * 24 * 3600 * 1000};
   Milliseconds offsets_retention_check_interval{600'000};
@@ -39,6 +41,15 @@ inline constexpr Milliseconds kOffsetRetentionMax{100LL * 365 * 24 * 3600 * 1000
 inline constexpr Milliseconds kConnectionGraceMin{2'000};
 /// What of a client's id goes into the ids of its members, which must fit a string of the protocol.
 inline constexpr std::size_t kMemberIdPrefixBytesMax = 1024;
+
+/// How many groups there may be, of all coordinators that share it. Groups that the log holds already are counted too, and
+/// never refused.
+struct GroupRoom {
+  std::size_t groups_max = std::numeric_limits<std::size_t>::max();
+  std::size_t groups = 0;
+
+  bool is_full() const noexcept { return groups >= groups_max; }
+};
 
 enum class RebalanceCause : std::uint8_t {
   kMemberJoined,
@@ -63,6 +74,7 @@ struct GroupCounters {
   std::uint64_t offsets_expired = 0;
   std::uint64_t offsets_deleted = 0;
   std::uint64_t groups_deleted = 0;
+  std::uint64_t groups_refused = 0;  ///< there was no room for another
 };
 
 /// Appends are durable in this order.

@@ -24,8 +24,18 @@ const Group* GroupCoordinator::find_group(std::string_view group_id) const {
 GroupCoordinator::Entry& GroupCoordinator::make_entry(std::string_view group_id) {
   auto& place = entries_[std::string(group_id)];
   GroupContext& context = *this;
-  if (place == nullptr) place = std::make_unique<Entry>(context, std::string(group_id));
+  if (place == nullptr) {
+    place = std::make_unique<Entry>(context, std::string(group_id));
+    ++room_.groups;
+  }
   return *place;
+}
+
+/// Whether the group is there, or may come into being.
+bool GroupCoordinator::has_room(std::string_view group_id) {
+  if (!room_.is_full() || find_entry(group_id) != nullptr) return true;
+  ++counters.groups_refused;
+  return false;
 }
 
 /// Looks at the group again when its next deadline is due. Deadlines mostly move away, with each heartbeat: the entry
@@ -44,6 +54,7 @@ void GroupCoordinator::erase_entry(std::string_view group_id) {
   Entry& entry = *found->second;
   if (entry.wake_at.has_value()) wakes_.erase({*entry.wake_at, entry.group.id()});
   entries_.erase(found);
+  --room_.groups;
 }
 
 /// A group that never was in the log and that nobody wants to join any more leaves no trace.
@@ -156,6 +167,7 @@ void GroupCoordinator::join(JoinRequest request, WaiterId waiter, Now now) {
     return refuse(KafkaError::kInvalidSessionTimeout);
   }
   if (!request.member_id.empty() && find_entry(request.group_id) == nullptr) return refuse(KafkaError::kUnknownMemberId);
+  if (!has_room(request.group_id)) return refuse(KafkaError::kPolicyViolation);
   const std::string group_id = request.group_id;
   Entry& entry = make_entry(group_id);
   entry.group.join(std::move(request), waiter, now);
@@ -207,6 +219,7 @@ void GroupCoordinator::commit(CommitRequest request, WaiterId waiter, Now now) {
     if (request.member.generation.value >= 0) {
       return refuse(request.knows_missing_groups ? KafkaError::kGroupIdNotFound : KafkaError::kIllegalGeneration);
     }
+    if (!has_room(request.group_id)) return refuse(KafkaError::kPolicyViolation);
     entry = &make_entry(request.group_id);  // a simple group: offsets without members
   } else if (const KafkaError wrong = entry->group.admit_commit(request.member, now); wrong != KafkaError::kNone) {
     return refuse(wrong);

@@ -27,7 +27,9 @@ namespace pyralog::coordinator {
 /// state is at any time what loading the log gives. The states of groups run ahead of the log by what nobody was told yet.
 class GroupCoordinator final : GroupContext {
  public:
-  explicit GroupCoordinator(GroupOptions options) : GroupContext(std::move(options)) {}
+  /// `room` outlives it.
+  GroupCoordinator(GroupOptions options, GroupRoom& room) : GroupContext(std::move(options)), room_(room) {}
+  ~GroupCoordinator() override { room_.groups -= entries_.size(); }
 
   /// Applies a record of the log, before anything else is asked. An error (that of `read_record`) leaves all as it was.
   Result<> load(ByteView key, std::optional<ByteView> value);
@@ -53,10 +55,16 @@ class GroupCoordinator final : GroupContext {
   /// Calls `visit(TopicPartition, CommittedOffset)` for each committed offset of the group.
   template <class Visit>
   void for_each_offset(std::string_view group_id, Visit visit) const;
+  /// The same for at most `count_max` partitions after `after` (none: from the first on). Where to go on; nothing: the end.
+  template <class Visit>
+  std::optional<TopicPartition> visit_offsets(std::string_view group_id, const std::optional<TopicPartition>& after,
+                                              std::size_t count_max, Visit visit) const;
   /// Null: no such group.
   const Group* find_group(std::string_view group_id) const;
   std::vector<ListedGroup> list() const;
 
+  /// What there are committed offsets for.
+  std::set<std::string> committed_topics() const;
   /// A log was deleted: what was committed for it means nothing for a later one of its name.
   void forget_topic(std::string_view topic);
 
@@ -96,6 +104,7 @@ class GroupCoordinator final : GroupContext {
   Entry* find_entry(std::string_view group_id);
   Entry& make_entry(std::string_view group_id);
   void touch(Entry& entry);
+  bool has_room(std::string_view group_id);
   void drop_if_forgotten(std::string_view group_id);
   void erase_entry(std::string_view group_id);
   void apply(const LogEntry& entry);
@@ -110,6 +119,7 @@ class GroupCoordinator final : GroupContext {
   static void add_erasure(std::string_view group_id, const TopicPartition& partition, std::vector<LogRecord>& records,
                           std::vector<LogEntry>& erased);
 
+  GroupRoom& room_;
   std::unordered_map<std::string, std::unique_ptr<Entry>> entries_;
   std::set<std::pair<MonotonicTime, std::string>> wakes_;  // when to look at which group
   std::deque<Pending> pending_;
@@ -125,6 +135,22 @@ void GroupCoordinator::for_each_offset(std::string_view group_id, Visit visit) c
   for (const auto& [partition, slot] : found->second->offsets) {
     if (slot.committed) visit(partition, *slot.committed);
   }
+}
+
+template <class Visit>
+std::optional<TopicPartition> GroupCoordinator::visit_offsets(std::string_view group_id,
+                                                              const std::optional<TopicPartition>& after,
+                                                              std::size_t count_max, Visit visit) const {
+  const auto found = entries_.find(std::string(group_id));
+  if (found == entries_.end()) return std::nullopt;
+  const auto& offsets = found->second->offsets;
+  std::optional<TopicPartition> last = after;
+  for (auto at = after.has_value() ? offsets.upper_bound(*after) : offsets.begin(); at != offsets.end(); ++at) {
+    if (count_max-- == 0) return last;
+    if (at->second.committed) visit(at->first, *at->second.committed);
+    last = at->first;
+  }
+  return std::nullopt;
 }
 
 }  // namespace pyralog::coordinator

@@ -51,6 +51,14 @@ bool Group::accepts(std::string_view member_id) const {
   return false;
 }
 
+bool Group::has_room(const JoinRequest& request) const {
+  const auto known = request.instance_id ? static_members_.find(*request.instance_id) : static_members_.end();
+  const auto member = members_.find(known != static_members_.end() ? known->second : request.member_id);
+  const std::size_t replaced = member != members_.end() ? member->second.bytes : 0;
+  const std::size_t said = bytes_said(request.client_id, request.client_host, request.instance_id, request.strategies);
+  return member_bytes_ - replaced + said <= context_.options.member_bytes_max;
+}
+
 bool Group::supports(std::string_view protocol_type, const std::vector<Strategy>& strategies) const {
   if (protocol_type.empty() || strategies.empty()) return false;
   if (members_.empty()) return true;
@@ -64,7 +72,7 @@ bool Group::supports(std::string_view protocol_type, const std::vector<Strategy>
 void Group::join(JoinRequest request, WaiterId waiter, Now now) {
   if (state_ == GroupState::kDead) {
     refuse_join(waiter, request.member_id, KafkaError::kCoordinatorNotAvailable);
-  } else if (!accepts(request.member_id)) {
+  } else if (!accepts(request.member_id) || !has_room(request)) {
     refuse_join(waiter, "", KafkaError::kGroupMaxSizeReached);
     if (!members_.contains(request.member_id)) return;
     remove_member(request.member_id);
@@ -135,6 +143,7 @@ void Group::update_member(Member& member, JoinRequest& request, WaiterId waiter)
   if (member.joining) refuse_join(*member.joining, member.id, KafkaError::kRebalanceInProgress);
   begin_join(member, waiter);
   set_strategies(member, std::move(request.strategies));
+  count_bytes(member);
   member.session_timeout = request.session_timeout;
   member.rebalance_timeout = request.rebalance_timeout;
 }

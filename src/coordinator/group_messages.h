@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -58,6 +59,10 @@ struct JoinRequest {
   bool may_skip_assignment = false;  ///< the client understands that its leader need not assign
   Uuid fresh_id;                     ///< random, for the id of a new member
 };
+
+/// What a member says of itself, in bytes of memory.
+std::size_t bytes_said(std::string_view client_id, std::string_view client_host, const std::optional<std::string>& instance_id,
+                       const std::vector<Strategy>& strategies) noexcept;
 
 struct JoinedMember {
   std::string member_id;

@@ -67,6 +67,17 @@ void GroupCoordinator::delete_offsets(const OffsetDeleteRequest& request, Waiter
   append_offsets(request.group_id, std::move(records), std::move(erased), std::move(settled));
 }
 
+std::set<std::string> GroupCoordinator::committed_topics() const {
+  std::set<std::string> topics;
+  for (const auto& [group_id, entry] : entries_) {
+    for (auto at = entry->offsets.begin(); at != entry->offsets.end();) {
+      topics.insert(at->first.topic);
+      at = entry->offsets.upper_bound({at->first.topic, PartitionIndex(INT32_MAX)});
+    }
+  }
+  return topics;
+}
+
 void GroupCoordinator::forget_topic(std::string_view topic) {
   for (const std::string& group_id : group_ids()) {
     const Entry& entry = *find_entry(group_id);

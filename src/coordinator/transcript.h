@@ -17,8 +17,9 @@ namespace pyralog::coordinator {
 /// asked. Waiters are named; ids of members are shortened to what the client calls itself, and a number.
 class Transcript {
  public:
-  explicit Transcript(GroupOptions options = {}) : coordinator_(std::move(options)) { coordinator_.start(now()); }
+  explicit Transcript(GroupOptions options = {}) : coordinator_(std::move(options), room) { coordinator_.start(now()); }
 
+  GroupRoom room;
   GroupCoordinator& coordinator() { return coordinator_; }
   Now now() const { return {MonotonicTime(std::chrono::milliseconds(ms_)), WallTime{1'700'000'000'000 + ms_}}; }
 
@@ -137,7 +138,7 @@ class Transcript {
     line("restart");
     appends_.clear();
     std::destroy_at(&coordinator_);
-    std::construct_at(&coordinator_, std::move(options));
+    std::construct_at(&coordinator_, std::move(options), room);
     for (const LogRecord& record : log_) load(record);
     coordinator_.start(now());
     drain();
@@ -148,7 +149,6 @@ class Transcript {
       line("left out: " + loaded.error().to_string());
     }
   }
-
   void note(const std::string& text) { line(text); }
   /// All since the last call.
   std::string take() { return std::exchange(text_, "\n"); }

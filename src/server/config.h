@@ -60,6 +60,7 @@ struct NodeConfig {
   std::chrono::milliseconds producer_expiry{};
 
   coordinator::GroupOptions groups;
+  std::uint64_t groups_max = 0;
   std::int32_t group_log_partitions = 0;
 
   std::int32_t replication_default = 0;

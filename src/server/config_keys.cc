@@ -23,6 +23,14 @@ constexpr std::int64_t kDay = 86400 * kSecond;
 #define PYRALOG_FIELD(member) [](ConfigDraft& config) -> ConfigField { return &config.member; }
 
 constexpr ConfigKey kTable[] = {
+    {.name = "groups.groups_max",
+     .kind = kNumber,
+     .default_text = "100000",
+     .min = 1,
+     .max = 100'000'000,
+     .documentation = "Groups, those without members included; each shard takes an equal share of them. More are refused "
+                      "(POLICY_VIOLATION); what is there already stays.",
+     .field = PYRALOG_FIELD(groups_max)},
     {.name = "groups.initial_rebalance_delay",
      .kind = kDuration,
      .default_text = "3s",
@@ -40,6 +48,14 @@ constexpr ConfigKey kTable[] = {
      .documentation = "Partitions of the internal log of groups and their offsets, which is created on first use. Has no "
                       "effect after that.",
      .field = PYRALOG_FIELD(group_log_partitions)},
+    {.name = "groups.member_bytes_max",
+     .kind = kBytes,
+     .default_text = "8MiB",
+     .min = 4 * kKiB,
+     .max = limits::kBatchBytesMax,
+     .documentation = "What the members of a group say of themselves, all together: subscriptions under each strategy, names, "
+                      "addresses. Who goes beyond it is refused (GROUP_MAX_SIZE_REACHED).",
+     .field = PYRALOG_FIELD(groups.member_bytes_max)},
     {.name = "groups.members_max",
      .kind = kNumber,
      .default_text = "10000",

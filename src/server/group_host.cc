@@ -7,6 +7,7 @@
 #include "record/record_iterator.h"
 #include "server/partition_use.h"
 #include "server/shard.h"
+#include "storage/planted.h"
 #include "storage/read_bytes.h"
 
 namespace pyralog::server {
@@ -15,16 +16,21 @@ namespace {
 using protocol::KafkaError;
 
 constexpr std::uint64_t kLoadBytes = 1u << 20;
+/// Until what could not be loaded is tried again.
+constexpr std::chrono::seconds kLoadDelay(5);
 
 }  // namespace
 
-GroupHost::GroupHost(Shard& shard, Incarnation incarnation, PartitionIndex index, coordinator::GroupOptions options)
+GroupHost::GroupHost(Shard& shard, Incarnation incarnation, PartitionIndex index, coordinator::GroupOptions options,
+                     coordinator::GroupRoom& room)
     : shard_(shard),
       incarnation_(incarnation),
       index_(index),
-      coordinator_(std::move(options)),
+      options_(std::move(options)),
+      room_(room),
+      coordinator_(std::make_unique<coordinator::GroupCoordinator>(options_, room_)),
       timer_(shard.reactor(), [this] {
-        coordinator_.tick(now());
+        coordinator_->tick(now());
         pump();
       }) {}
 
@@ -45,18 +51,42 @@ KafkaError GroupHost::refusal() const noexcept {
 }
 
 io::Task<> GroupHost::run() {
-  if (auto loaded = co_await load(); !loaded.ok()) {
-    if (scope_.closing()) co_return;
-    spdlog::error("groups: partition {} of the internal log cannot be read, its groups stay unavailable: {}", index_.value,
-                  loaded.error().to_string());
-    state_ = State::kFailed;
-    co_return;
-  }
-  if (scope_.closing()) co_return;
-  state_ = State::kActive;
-  coordinator_.start(now());
-  pump();
+  if (!co_await load_until_it_succeeds()) co_return;
+  begin();
   co_await append_loop();
+}
+
+/// False: the host is closing. A disk may fail to read once, and a file may be brought back.
+io::Task<bool> GroupHost::load_until_it_succeeds() {
+  for (;;) {
+    const Result<> loaded = co_await load();
+    if (scope_.closing()) co_return false;
+    if (loaded.ok()) co_return true;
+    spdlog::error("groups: partition {} of the internal log cannot be read, its groups stay unavailable: {}; next try in {} s",
+                  index_.value, loaded.error().to_string(), kLoadDelay.count());
+    state_ = State::kFailed;
+    coordinator_ = std::make_unique<coordinator::GroupCoordinator>(options_, room_);
+    if (co_await io::sleep_for(kLoadDelay, scope_.abort()) != io::WaitOutcome::kTimedOut) co_return false;
+  }
+}
+
+void GroupHost::begin() {
+  state_ = State::kActive;
+  coordinator_->start(now());
+  // A crash may have come between a log's deletion and that of what was committed for it.
+  for (const std::string& topic : coordinator_->committed_topics()) {
+    const bool is_gone = shard_.image()->find_log(topic) == nullptr || deleted_meanwhile_.contains(topic);
+    if (is_gone) coordinator_->forget_topic(topic);
+  }
+  deleted_meanwhile_.clear();
+  pump();
+}
+
+void GroupHost::forget_topic(std::string_view name) {
+  if (state_ == State::kLoading || state_ == State::kFailed) deleted_meanwhile_.emplace(name);
+  if (state_ != State::kActive) return;
+  coordinator_->forget_topic(name);
+  pump();
 }
 
 io::Task<Result<>> GroupHost::load() {
@@ -102,15 +132,16 @@ Result<> GroupHost::load_batch(const record::BatchView& batch) {
     PYRALOG_ASSIGN(const bool more, records.next(record));
     if (!more) return {};
     if (!record.key.has_value()) continue;
-    if (auto loaded = coordinator_.load(*record.key, record.value); !loaded.ok()) {
+    if (auto loaded = coordinator_->load(*record.key, record.value); !loaded.ok()) {
       spdlog::error("groups: partition {} of the internal log, record at offset {} is left out: {}", index_.value,
                     record.offset.value, loaded.error().to_string());
     }
+    if (storage::planted(storage::Bug::kGroupBatchLoadedInPart)) return {};
   }
 }
 
 void GroupHost::pump() {
-  coordinator::Output output = coordinator_.take_output();
+  coordinator::Output output = coordinator_->take_output();
   for (coordinator::Append& append : output.appends) queue_.push_back(std::move(append));
   if (!queue_.empty()) queued_.notify_all();
   for (coordinator::Reply& reply : output.replies) {
@@ -121,7 +152,7 @@ void GroupHost::pump() {
     answered->set(std::move(reply.answer));
   }
   if (state_ != State::kActive) return timer_.cancel();
-  if (const auto next = coordinator_.next_deadline()) {
+  if (const auto next = coordinator_->next_deadline()) {
     timer_.arm(*next);
   } else {
     timer_.cancel();
@@ -162,7 +193,7 @@ io::Task<> GroupHost::append_next() {
   for (std::size_t i = 0; i < settled; ++i) {
     const coordinator::AppendId id = queue_.front().id;
     queue_.pop_front();
-    coordinator_.settle(id, error, now());
+    coordinator_->settle(id, error, now());
   }
   pump();
 }
@@ -204,6 +235,7 @@ io::Task<Result<>> GroupHost::append_batch(Slice batch) {
     appended = partition->data->append(batch);
   }
   if (!appended.ok()) co_return std::move(appended).error();
+  if (storage::planted(storage::Bug::kGroupAppendNotAwaited)) co_return Result<>();
   const MonotonicTime never = MonotonicTime::max();
   if (co_await partition->data->wait_high_watermark(appended->end, never, shard_.store_failed()) != io::WaitOutcome::kWoken) {
     co_return Error(ErrorCode::kIo, "the store has failed");
@@ -229,7 +261,7 @@ io::Task<> GroupHost::close() {
   if (state_ != State::kClosed) {
     const bool started = state_ == State::kActive;
     state_ = State::kClosed;
-    if (started) coordinator_.stop();
+    if (started) coordinator_->stop();
     queue_.clear();
     pump();
   }

@@ -2,6 +2,9 @@
 
 #include <deque>
 #include <memory>
+#include <set>
+#include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <variant>
@@ -23,10 +26,11 @@ class GroupHost {
  public:
   enum class State : std::uint8_t { kLoading, kActive, kFailed, kClosed };
 
-  GroupHost(Shard& shard, Incarnation incarnation, PartitionIndex index, coordinator::GroupOptions options);
+  GroupHost(Shard& shard, Incarnation incarnation, PartitionIndex index, coordinator::GroupOptions options,
+            coordinator::GroupRoom& room);
   GroupHost(const GroupHost&) = delete;
 
-  /// Begins to load.
+  /// Begins to load; what cannot be read is tried again after a while.
   void start() { scope_.spawn(run()); }
   /// Tells all who wait that the coordinator is gone, and ends.
   io::Task<> close();
@@ -35,8 +39,10 @@ class GroupHost {
   /// What a client is told that asks now; kNone: ask.
   protocol::KafkaError refusal() const noexcept;
   /// Only what may be asked without changing anything, unless `pump` follows.
-  coordinator::GroupCoordinator& coordinator() noexcept { return coordinator_; }
+  coordinator::GroupCoordinator& coordinator() noexcept { return *coordinator_; }
   coordinator::Now now() const;
+  /// A log was deleted, and with it what groups had committed for it: at once, or when all is loaded.
+  void forget_topic(std::string_view name);
 
   /// Asks something that is answered by a T: `ask(coordinator, waiter, now)`. Requires refusal() == kNone.
   template <class T, class Ask>
@@ -45,7 +51,7 @@ class GroupHost {
     next_waiter_.value += 1;
     io::OneShot<coordinator::Answer> answered;
     waiters_.emplace(waiter, &answered);
-    ask(coordinator_, waiter, now());
+    ask(*coordinator_, waiter, now());
     pump();
     coordinator::Answer answer = co_await answered.take();
     co_return std::get<T>(std::move(answer));
@@ -56,6 +62,8 @@ class GroupHost {
 
  private:
   io::Task<> run();
+  io::Task<bool> load_until_it_succeeds();
+  void begin();
   io::Task<Result<>> load();
   void load_batches(ByteView bytes);
   Result<> load_batch(const record::BatchView& batch);
@@ -68,8 +76,11 @@ class GroupHost {
   Shard& shard_;
   const Incarnation incarnation_;
   const PartitionIndex index_;
-  coordinator::GroupCoordinator coordinator_;
+  const coordinator::GroupOptions options_;
+  coordinator::GroupRoom& room_;
+  std::unique_ptr<coordinator::GroupCoordinator> coordinator_;
   State state_ = State::kLoading;
+  std::set<std::string> deleted_meanwhile_;  // logs, while it loads; no more than clients delete in that time
   // Requests that wait for their answers: no more than there are connections.
   std::unordered_map<coordinator::WaiterId, io::OneShot<coordinator::Answer>*> waiters_;
   coordinator::WaiterId next_waiter_{1};

@@ -18,6 +18,8 @@ constexpr std::uint64_t kGroupSegmentBytes = 1u << 20;
 
 void GroupService::refresh() {
   if (closed_) return;
+  const std::size_t shards = shard_.node().shard_count();
+  room_.groups_max = (shard_.info().groups_max + shards - 1) / shards;
   const auto* log = shard_.image()->find_log(kGroupLogName);
   if (log == nullptr) return;
   for (std::size_t i = 0; i < log->partitions.size(); ++i) {
@@ -25,7 +27,7 @@ void GroupService::refresh() {
     const Incarnation incarnation = log->partitions[i].incarnation;
     if (shard_.find(incarnation) == nullptr || hosts_.contains(index)) continue;
     auto& host = hosts_[index];
-    host = std::make_unique<GroupHost>(shard_, incarnation, index, shard_.info().groups);
+    host = std::make_unique<GroupHost>(shard_, incarnation, index, shard_.info().groups, room_);
     host->start();
   }
 }
@@ -36,11 +38,7 @@ GroupHost* GroupService::find(PartitionIndex index) noexcept {
 }
 
 void GroupService::forget_topic(std::string_view name) {
-  for (auto& [index, host] : hosts_) {
-    if (host->refusal() != protocol::KafkaError::kNone) continue;
-    host->coordinator().forget_topic(name);
-    host->pump();
-  }
+  for (auto& [index, host] : hosts_) host->forget_topic(name);
 }
 
 io::Task<> GroupService::close() {

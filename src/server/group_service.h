@@ -11,6 +11,7 @@
 #include "io/task.h"
 #include "protocol/kafka/error_code.h"
 #include "server/group_host.h"
+#include "server/lag_times.h"
 #include "server/node.h"
 #include "server/shard.h"
 
@@ -24,7 +25,7 @@ inline bool is_internal_log(std::string_view name) noexcept { return name == kGr
 /// A shard's coordinators: one for each partition of the internal log that it owns.
 class GroupService {
  public:
-  explicit GroupService(Shard& shard) : shard_(shard) {}
+  explicit GroupService(Shard& shard) : shard_(shard), lag_times_(shard) {}
   GroupService(const GroupService&) = delete;
 
   /// Starts those of partitions that have come. Once the shard serves.
@@ -34,13 +35,16 @@ class GroupService {
   /// A log was deleted, and with it what groups had committed for it.
   void forget_topic(std::string_view name);
 
+  LagTimes& lag_times() noexcept { return lag_times_; }
   /// Null: not here.
   GroupHost* find(PartitionIndex index) noexcept;
   const std::map<PartitionIndex, std::unique_ptr<GroupHost>>& hosts() const noexcept { return hosts_; }
 
  private:
   Shard& shard_;
+  coordinator::GroupRoom room_;  // the shard's share
   std::map<PartitionIndex, std::unique_ptr<GroupHost>> hosts_;
+  LagTimes lag_times_;
   bool closed_ = false;
 };
 

@@ -81,6 +81,7 @@ io::Task<Result<>> Node::open_data_directory() {
   info_.producer_expiry = config_.producer_expiry;
   info_.metrics_series_max = config_.metrics_series_max;
   info_.groups = config_.groups;
+  info_.groups_max = config_.groups_max;
   info_.group_log_partitions = config_.group_log_partitions;
   info_.listeners.resize(config_.kafka_listeners.size());
   const auto share = [shards](std::uint64_t whole) { return (whole + shards - 1) / shards; };

@@ -52,6 +52,7 @@ struct NodeInfo {
   Duration producer_expiry = std::chrono::hours(24);
   std::size_t metrics_series_max = 10'000;
   coordinator::GroupOptions groups;
+  std::uint64_t groups_max = 0;  ///< of all shards, each of which takes its share
   std::int32_t group_log_partitions = 50;
   RequestLimits limits;
 };

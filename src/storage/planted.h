@@ -53,6 +53,10 @@ enum class Bug : std::uint8_t {
   kMetadataNotAwaited,
   kProducerIdsOverlap,
   kWrongBaseOfRetry,
+  // Of groups.
+  kGroupAppendNotAwaited,
+  kGroupBatchLoadedInPart,
+  kOldGenerationAdmitted,
 };
 
 #ifdef PYRALOG_PLANT_BUGS

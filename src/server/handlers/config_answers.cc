@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "server/controller.h"
+#include "server/group_service.h"
 #include "server/handlers/admin_answers.h"
 #include "server/node.h"
 #include "server/shard.h"
@@ -10,6 +11,23 @@
 namespace pyralog::server {
 
 using namespace protocol;
+
+namespace {
+
+/// As in Kafka, the internal log's settings may be altered; not to those that lose what groups have committed.
+std::optional<Refusal> check_group_log(const cluster::Settings& wanted) {
+  const std::string* policy = wanted.find("cleanup.policy");
+  if (policy == nullptr || *policy != "compact") {
+    return Refusal{KafkaError::kInvalidConfig,
+                   "cleanup.policy of the internal log must be compact: committed offsets would be deleted"};
+  }
+  const std::string* caching = wanted.find("write.caching");
+  if (caching == nullptr || *caching != "true") return std::nullopt;
+  return Refusal{KafkaError::kInvalidConfig,
+                 "write.caching of the internal log must be false: committed offsets are always durable"};
+}
+
+}  // namespace
 
 std::expected<ConfigTarget, Refusal> find_config_target(Request& request, ResourceType type, std::string_view name) {
   const cluster::ImagePtr& image = request.shard.image();
@@ -38,6 +56,9 @@ io::Task<std::optional<Refusal>> change_settings(Request& request, ConfigTarget 
   const Result<> checked =
       of_log ? cluster::check_topic_settings(wanted, request.shard.node_settings()) : cluster::check_node_settings(wanted);
   if (!checked.ok()) co_return Refusal{KafkaError::kInvalidConfig, checked.error().detail()};
+  if (const auto* log = request.shard.image()->find_log(target.log); log != nullptr && is_internal_log(log->name)) {
+    if (auto refusal = check_group_log(wanted)) co_return refusal;
+  }
   auto changes = cluster::changes_between(*target.stored, wanted);
   if (validate_only || changes.empty()) co_return std::nullopt;
   cluster::Command command;

@@ -6,8 +6,10 @@
 
 #include "coordinator/group_messages.h"
 #include "protocol/kafka/values.h"
+#include "server/connection.h"
 #include "server/group_service.h"
 #include "server/request.h"
+#include "server/shard.h"
 
 /// Between the coordinator's owned values and the messages' views.
 namespace pyralog::server {
@@ -23,6 +25,13 @@ inline std::optional<std::string_view> lent_optional(Request& request, const std
 }
 inline protocol::Bytes lent_bytes(Request& request, const coordinator::Blob& blob) {
   return {as_bytes(request.arena.copy(blob))};
+}
+
+/// Clients show only that a policy forbids it.
+inline void warn_of_too_many_groups(Request& request, std::string_view group_id) {
+  request.shard.warn_of_client(request.connection.socket().peer(),
+                               "refused to make group " + std::string(group_id) +
+                                   ": there are as many as groups.groups_max allows");
 }
 
 }  // namespace pyralog::server

@@ -62,6 +62,12 @@ io::Task<Result<JoinGroupResponse>> handle_join_group(Request& request, const Jo
     return host.ask<coordinator::JoinAnswer>(std::move(ask));
   };
   auto answer = co_await with_group<coordinator::JoinAnswer>(request.shard, message.group_id, std::move(join));
+  if (answer && answer->error == KafkaError::kPolicyViolation) warn_of_too_many_groups(request, message.group_id);
+  if (answer && answer->error == KafkaError::kGroupMaxSizeReached) {
+    request.shard.warn_of_client(request.connection.socket().peer(),
+                                 "refused in group " + std::string(message.group_id) +
+                                     ", which is full: see groups.members_max and groups.member_bytes_max");
+  }
   if (answer) co_return write_join(request, *answer);
   co_return write_join(request, {.error = answer.error(), .member_id = std::string(message.member_id)});
 }

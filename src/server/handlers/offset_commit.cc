@@ -1,6 +1,7 @@
 #include "server/handlers/group_answers.h"
 #include "server/handlers/handlers.h"
 #include "server/topic_names.h"
+#include "storage/planted.h"
 
 namespace pyralog::server {
 namespace {
@@ -52,6 +53,9 @@ io::Task<Result<OffsetCommitResponse>> handle_offset_commit(Request& request, co
   if (answers.empty()) co_return response;
   auto there = [commit = std::move(commit)](GroupHost& host) mutable {
     auto ask = [commit = std::move(commit)](auto& coordinator, auto waiter, auto now) mutable {
+      if (storage::planted(storage::Bug::kOldGenerationAdmitted)) {
+        if (const auto* group = coordinator.find_group(commit.group_id)) commit.member.generation = group->generation();
+      }
       coordinator.commit(std::move(commit), waiter, now);
     };
     return host.ask<coordinator::CommitAnswer>(std::move(ask));
@@ -60,6 +64,7 @@ io::Task<Result<OffsetCommitResponse>> handle_offset_commit(Request& request, co
   for (std::size_t i = 0; i < answers.size(); ++i) {
     answers[i]->error_code = answer ? answer->partitions[i] : answer.error();
   }
+  if (answers[0]->error_code == KafkaError::kPolicyViolation) warn_of_too_many_groups(request, message.group_id);
   co_return response;
 }
 
