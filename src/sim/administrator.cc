@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "client/admin.h"
+#include "client/groups.h"
+#include "server/group_service.h"
 
 namespace pyralog::sim {
 namespace {
@@ -19,6 +21,7 @@ client::BrokerConnection::Options connection_options() {
 
 std::size_t Administrator::add(const LogPlan& plan, bool may_be_deleted) {
   LogFacts facts{.name = plan.name,
+                 .use = plan.use,
                  .may_shrink = plan.may_shrink,
                  .may_be_deleted = may_be_deleted,
                  .partitions_min = plan.partitions,
@@ -40,6 +43,23 @@ io::Task<> Administrator::create_planned() {
       co_await (*cluster)->close();
     }
   }
+  bool is_ready = stage_.plan.groups.empty();
+  while (!is_ready) {
+    std::vector<io::Endpoint> bootstrap{stage_.server.kafka()};
+    auto cluster = co_await client::ClusterClient::connect(std::move(bootstrap), connection_options());
+    if (!cluster.ok()) continue;
+    is_ready = (co_await prepare_groups(**cluster)).ok();
+    co_await (*cluster)->close();
+  }
+}
+
+/// Has the groups' log made, and compacted within a run.
+io::Task<Result<>> Administrator::prepare_groups(client::ClusterClient& cluster) {
+  PYRALOG_CO_TRY(co_await client::committed_offsets(cluster, stage_.plan.groups[0].id));
+  std::vector<client::SettingChange> changes{{.name = "segment.ms", .value = std::to_string(random_.between(100, 2000))},
+                                             {.name = "min.cleanable.dirty.ratio", .value = "0.01"},
+                                             {.name = "delete.retention.ms", .value = "100"}};
+  co_return co_await client::alter_settings(cluster, std::string(server::kGroupLogName), std::move(changes));
 }
 
 io::Task<> Administrator::create(client::ClusterClient& cluster, const LogPlan& plan, std::size_t log) {
@@ -164,7 +184,7 @@ bool Administrator::may_become_cached(std::size_t log) const {
 
 io::Task<> Administrator::alter_class(client::ClusterClient& cluster) {
   const auto log = stage_.pick_log(random_);
-  if (!log.has_value()) co_return;
+  if (!log.has_value() || stage_.history.log(*log).use != LogUse::kAny) co_return;
   const bool is_cached = random_.chance(1, 2);
   const std::string name = stage_.history.log(*log).name, value = is_cached ? "true" : "false";
   const bool was_cached = stage_.history.log(*log).may_be_cached;
@@ -209,7 +229,7 @@ io::Task<> Administrator::alter_class_default(client::ClusterClient& cluster) {
 
 io::Task<> Administrator::delete_records(client::ClusterClient& cluster) {
   const auto log = stage_.pick_log(random_);
-  if (!log.has_value() || random_.chance(1, 2)) co_return;
+  if (!log.has_value() || stage_.history.log(*log).use != LogUse::kAny || random_.chance(1, 2)) co_return;
   const PartitionIndex partition = stage_.pick_partition(random_, *log);
   const std::string name = stage_.history.log(*log).name;
   auto info = co_await cluster.describe_log(name);

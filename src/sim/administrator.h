@@ -17,6 +17,7 @@ class Administrator {
   io::Task<> run();
 
  private:
+  io::Task<Result<>> prepare_groups(client::ClusterClient& cluster);
   io::Task<> use(client::ClusterClient& cluster);
   io::Task<> create(client::ClusterClient& cluster, const LogPlan& plan, std::size_t log);
   io::Task<> create_extra(client::ClusterClient& cluster);

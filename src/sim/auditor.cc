@@ -5,6 +5,8 @@
 
 #include "client/producer.h"
 #include "protocol/kafka/list_offsets.h"
+#include "sim/group_check.h"
+#include "sim/keyed_clients.h"
 #include "sim/log_follower.h"
 
 namespace pyralog::sim {
@@ -34,12 +36,17 @@ std::optional<std::size_t> Auditor::known(const client::LogInfo& info) {
 
 io::Task<Result<>> Auditor::look(client::ClusterClient& cluster) {
   PYRALOG_CO_ASSIGN(client::ClusterInfo info, co_await cluster.describe_all());
+  std::erase_if(info.logs, [](const client::LogInfo& log) { return log.is_internal; });
   check_logs(info);
   for (const client::LogInfo& log : info.logs) {
     const auto index = known(log);
     if (!index.has_value() || stage_.history.violation().has_value()) continue;
     stage_.note("checking log " + log.name);
     PYRALOG_CO_TRY(co_await check_settings(cluster, *index));
+    if (stage_.history.log(*index).use == LogUse::kKeyed) {
+      PYRALOG_CO_TRY(co_await check_keyed_log(stage_, cluster, log, *index));
+      continue;
+    }
     // Retention may go on meanwhile.
     Result<> checked = ErrorCode::kOutOfRange;
     for (int tries = 0; tries < kTriesMax && !checked.ok() && checked.error() == ErrorCode::kOutOfRange; ++tries) {
@@ -50,7 +57,8 @@ io::Task<Result<>> Auditor::look(client::ClusterClient& cluster) {
     stage_.note("writing to log " + log.name);
     PYRALOG_CO_TRY(co_await check_life(cluster, log, *index));
   }
-  co_return Result<>();
+  if (stage_.history.violation().has_value()) co_return Result<>();
+  co_return co_await check_groups(stage_, cluster, seed_);
 }
 
 void Auditor::check_logs(const client::ClusterInfo& info) {

@@ -10,7 +10,7 @@ namespace pyralog::sim {
 /// writes to each log, to see that it lives.
 class Auditor {
  public:
-  explicit Auditor(Stage& stage) : stage_(stage) {}
+  Auditor(Stage& stage, std::uint64_t seed) : stage_(stage), seed_(seed) {}
   io::Task<> run();
 
  private:
@@ -22,6 +22,7 @@ class Auditor {
   std::optional<std::size_t> known(const client::LogInfo& info);
 
   Stage& stage_;
+  std::uint64_t seed_;
 };
 
 }  // namespace pyralog::sim

@@ -41,11 +41,19 @@ struct Sending {
 /// How much a log exists.
 enum class Fate : std::uint8_t { kAsked, kThere, kDeletionAsked, kDeleted };
 
+/// What clients do with a log.
+enum class LogUse : std::uint8_t {
+  kAny,
+  kGroups,  ///< groups read it: nobody deletes its records or changes its class
+  kKeyed,   ///< it is compacted: keyed_history.h judges it
+};
+
 /// What clients were told of a log.
 struct LogFacts {
   std::string name;
   LogId id;
   Fate fate = Fate::kAsked;
+  LogUse use = LogUse::kAny;
   bool may_be_cached = false;   ///< write.caching may be in force: what is acknowledged now is not durable
   bool was_cached = false;      ///< or may have been before: the log may have lost an end
   std::uint32_t class_changes = 0;  ///< asked for so far

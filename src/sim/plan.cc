@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/random.h"
+#include "sim/keyed_history.h"
 
 namespace pyralog::sim {
 namespace {
@@ -34,6 +35,44 @@ LogPlan plan_log(Random& random, std::size_t index) {
   }
   if (random.chance(1, 6)) log.settings.emplace_back("message.timestamp.type", "LogAppendTime");
   return log;
+}
+
+/// A log of which every record must reach each group.
+LogPlan plan_group_log(Random& random, std::size_t index) {
+  LogPlan log{.name = "queue-" + std::to_string(index), .use = LogUse::kGroups};
+  log.partitions = static_cast<std::int32_t>(random.between(1, 4));
+  log.settings.emplace_back("write.caching", "false");
+  if (random.chance(1, 2)) log.settings.emplace_back("segment.ms", std::to_string(random.between(100, 4000)));
+  return log;
+}
+
+LogPlan plan_keyed_log(Random& random, std::size_t index) {
+  LogPlan log{.name = std::string(kKeyedLogPrefix) + std::to_string(index), .use = LogUse::kKeyed};
+  log.partitions = static_cast<std::int32_t>(random.between(1, 2));
+  log.settings = {{"write.caching", "false"},
+                  {"cleanup.policy", "compact"},
+                  {"min.cleanable.dirty.ratio", "0.01"},
+                  {"segment.bytes", "1048576"},
+                  {"segment.ms", std::to_string(random.between(50, 800))},
+                  {"delete.retention.ms", std::to_string(std::chrono::duration_cast<milliseconds>(kDeletionsKept).count())}};
+  return log;
+}
+
+void plan_groups(Random& random, Plan& plan) {
+  const std::size_t first = plan.logs.size();
+  for (std::uint64_t i = 0, count = random.between(1, 2); i < count; ++i) plan.logs.push_back(plan_group_log(random, i));
+  for (std::uint64_t i = 0, count = random.between(1, 2); i < count; ++i) {
+    GroupPlan group{.id = "group-" + std::to_string(i)};
+    group.balance = random.chance(1, 2) ? Balance::kEager : Balance::kCooperative;
+    for (std::size_t log = first; log < plan.logs.size(); ++log) group.logs.push_back(log);
+    group.session_timeout_ms = static_cast<std::int32_t>(random.between(400, random.chance(1, 3) ? 6000 : 1500));
+    group.rebalance_timeout_ms = static_cast<std::int32_t>(random.between(400, 3000));
+    group.members_per_client_max = random.between(1, 2);
+    group.has_static_members = random.chance(1, 3);
+    plan.groups.push_back(std::move(group));
+  }
+  plan.server.initial_rebalance_delay = milliseconds(random.chance(1, 2) ? 0 : random.between(50, 500));
+  plan.server.group_log_partitions = static_cast<std::int32_t>(random.between(1, 3));
 }
 
 void plan_faults(Random& random, Plan& plan) {
@@ -94,6 +133,9 @@ Plan make_plan(std::uint64_t seed) {
   plan.changes_class_default = random.chance(1, 6);
   plan.last_stop = static_cast<LastStop>(random.below(4));
   plan_faults(random, plan);
+  if (random.chance(2, 3)) plan_groups(random, plan);
+  if (random.chance(1, 2)) plan.logs.push_back(plan_keyed_log(random, 0));
+  plan.server.compaction_interval = milliseconds(random.between(20, 800));
   return plan;
 }
 

@@ -2,11 +2,14 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "core/time.h"
 #include "io/virtual_disk.h"
+#include "sim/consumer_protocol.h"
+#include "sim/history.h"
 #include "sim/server_machine.h"
 
 namespace pyralog::sim {
@@ -40,12 +43,27 @@ struct Fault {
   std::uint64_t detail = 0;  ///< what else is random about it
 };
 
+/// What the names of compacted logs begin with.
+inline constexpr std::string_view kKeyedLogPrefix = "keyed-";
+
 struct LogPlan {
   std::string name;
+  LogUse use = LogUse::kAny;
   std::int32_t partitions = 1;
   bool is_cached = false;
   bool may_shrink = false;
   std::vector<std::pair<std::string, std::string>> settings;
+};
+
+/// A consumer group, which lives as long as the run; its logs are those that are there for groups.
+struct GroupPlan {
+  std::string id;
+  Balance balance{};
+  std::vector<std::size_t> logs;  ///< in the plan's order
+  std::int32_t session_timeout_ms = 0;
+  std::int32_t rebalance_timeout_ms = 0;
+  std::uint64_t members_per_client_max = 1;
+  bool has_static_members = false;
 };
 
 /// How the server goes down before the final check.
@@ -56,6 +74,7 @@ struct Plan {
   std::uint64_t seed = 0;
   ServerOptions server;
   std::vector<LogPlan> logs;
+  std::vector<GroupPlan> groups;
   std::uint32_t clients = 1;
   Duration length{};
   Duration pause_max{};  ///< between two operations of a client

@@ -2,10 +2,19 @@
 
 #include <algorithm>
 
+#include "server/group_service.h"
+#include "sim/plan.h"
+
 namespace pyralog::sim {
 namespace {
 
 constexpr std::uint64_t kAroundBytes = 16;  // enough to tell a place that was rewritten from a rotten one
+
+/// Compaction moves records, and with them what flipped: then nothing could bring the bits back.
+bool is_rewritten(const std::string& path) {
+  return path.find("/logs/" + std::string(kKeyedLogPrefix)) != std::string::npos ||
+         path.find("/logs/" + std::string(server::kGroupLogName)) != std::string::npos;
+}
 
 std::string_view directory_of(std::string_view path) { return path.substr(0, path.rfind('/')); }
 
@@ -23,7 +32,8 @@ std::vector<std::byte> Rot::look_around(const io::VirtualDisk& disk, const Spot&
 bool Rot::strike(io::VirtualDisk& disk, std::uint64_t detail) {
   std::vector<std::string> paths = disk.files();
   std::erase_if(paths, [&](const std::string& path) {
-    return !path.ends_with(".log") || path.find("/logs/") == std::string::npos || disk.contents(path).empty();
+    return !path.ends_with(".log") || path.find("/logs/") == std::string::npos || disk.contents(path).empty() ||
+           is_rewritten(path);
   });
   if (paths.empty()) return false;
   Spot spot{.path = paths[detail % paths.size()], .around = {}};

@@ -1,5 +1,7 @@
 #include "sim/server_machine.h"
 
+#include "server/group_service.h"
+
 namespace pyralog::sim {
 
 server::NodeConfig make_config(const ServerOptions& options, const std::string& address) {
@@ -28,6 +30,11 @@ server::NodeConfig make_config(const ServerOptions& options, const std::string& 
   config.dirty_bytes_max = options.journal_file_bytes;
   config.tail_cache_bytes_max = options.tail_cache_bytes_max;
   config.free_bytes_min = 0;
+  config.compaction_interval = options.compaction_interval;
+  config.group_log_partitions = options.group_log_partitions;
+  config.groups.initial_rebalance_delay = options.initial_rebalance_delay;
+  config.groups.session_timeout_min = std::chrono::milliseconds(1);
+  config.groups.new_member_join_timeout = std::chrono::seconds(5);
   return config;
 }
 
@@ -76,10 +83,12 @@ void ServerMachine::observe() {
     if (world_.crash_count(kServerNode) != crashes_seen_) {
       if (process_->serving && !process_->stopping) count(*process_);
       last_counters_ = process_->counters;
+      last_server_counters_ = process_->server_counters;
       process_.reset();
     } else if (process_->ending.has_value()) {
       ending_ = std::move(process_->ending);
       last_counters_ = process_->counters;
+      last_server_counters_ = process_->server_counters;
       process_.reset();
       world_.crash(kServerNode, io::CrashMode::kKill);  // an exit: nothing is under way any more
     }
@@ -99,12 +108,19 @@ ServerMachine::State ServerMachine::state() const noexcept {
 void ServerMachine::count(Process& process) {
   if (process.node == nullptr) return;
   process.counters = {};
+  process.server_counters = {};
   for (std::size_t i = 0; i < process.node->shard_count(); ++i) {
-    const storage::StoreCounters& counters = process.node->shard(ShardId(static_cast<std::uint32_t>(i))).store().counters();
+    server::Shard& shard = process.node->shard(ShardId(static_cast<std::uint32_t>(i)));
+    const storage::StoreCounters& counters = shard.store().counters();
     process.counters.bypassed_bytes += counters.bypassed_bytes;
     process.counters.images += counters.images;
     process.counters.cleaner_passes += counters.cleaner_passes;
     process.counters.checkpoints += counters.checkpoints;
+    process.server_counters.compactions += shard.metrics().compactions;
+    constexpr auto kExpired = static_cast<std::size_t>(coordinator::RebalanceCause::kSessionExpired);
+    for (const auto& [index, host] : shard.groups().hosts()) {
+      process.server_counters.sessions_expired += host->coordinator().group_counters().rebalances[kExpired];
+    }
   }
 }
 

@@ -22,6 +22,15 @@ struct ServerOptions {
   std::uint64_t tail_cache_bytes_max = 0;
   std::chrono::milliseconds retention_check_interval{500};
   Duration upkeep_delay_max = std::chrono::seconds(5);  ///< until what is dirty is cleaned, and a checkpoint written
+  std::chrono::milliseconds compaction_interval{500};
+  std::chrono::milliseconds initial_rebalance_delay{0};
+  std::int32_t group_log_partitions = 3;
+};
+
+/// What the shards of a process did, beside storing.
+struct ServerCounters {
+  std::uint64_t compactions = 0;
+  std::uint64_t sessions_expired = 0;  ///< that made a group rebalance
 };
 
 /// The configuration that `pyralog start` would have made of these options.
@@ -53,6 +62,7 @@ class ServerMachine {
   ServerOptions& options() noexcept { return options_; }
   /// Of all shards of the last process that served, when it ended.
   const storage::StoreCounters& last_counters() const noexcept { return last_counters_; }
+  const ServerCounters& last_server_counters() const noexcept { return last_server_counters_; }
 
  private:
   /// Shared with the process's coroutine, which may be set aside by a crash.
@@ -63,6 +73,7 @@ class ServerMachine {
     bool serving = false;
     bool stopping = false;
     storage::StoreCounters counters;
+    ServerCounters server_counters;
   };
   static void count(Process& process);
   static io::Task<> live(server::NodeConfig config, std::shared_ptr<Process> process);
@@ -72,6 +83,7 @@ class ServerMachine {
   std::shared_ptr<Process> process_;
   std::optional<Result<>> ending_;
   storage::StoreCounters last_counters_;
+  ServerCounters last_server_counters_;
   std::uint64_t crashes_seen_ = 0;
   std::uint32_t life_ = 0;
   State state_seen_ = State::kDown;

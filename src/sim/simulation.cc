@@ -7,8 +7,10 @@
 #include "sim/administrator.h"
 #include "sim/auditor.h"
 #include "sim/batch_producer.h"
-#include "sim/log_follower.h"
 #include "sim/file_check.h"
+#include "sim/group_member.h"
+#include "sim/keyed_clients.h"
+#include "sim/log_follower.h"
 #include "sim/record_producer.h"
 #include "sim/session_reader.h"
 
@@ -38,13 +40,18 @@ Simulation::Simulation(Plan plan, RunOptions options)
       world_(plan_.seed),
       server_(world_, plan_.server),
       history_(coverage_),
+      groups_(history_, coverage_),
+      keyed_(history_, coverage_),
       stage_{.world = world_,
              .server = server_,
              .history = history_,
+             .groups = groups_,
+             .keyed = keyed_,
              .coverage = coverage_,
              .plan = plan_,
              .rot = rot_,
              .note = [this](const std::string& text) { note(text); }} {
+  for (const GroupPlan& group : plan_.groups) groups_.add_group(group.id);
   if (options_.trace) world_.watch_trace(options_.trace);
 }
 
@@ -93,8 +100,8 @@ io::Task<> Simulation::create_logs(Stage& stage, std::uint64_t seed) {
   co_await administrator.create_planned();
 }
 
-io::Task<> Simulation::audit(Stage& stage) {
-  Auditor auditor(stage);
+io::Task<> Simulation::audit(Stage& stage, std::uint64_t seed) {
+  Auditor auditor(stage, seed);
   co_await auditor.run();
 }
 
@@ -111,10 +118,23 @@ io::Task<> Simulation::play(Stage& stage, Role role, std::uint64_t seed, std::sh
   } else if (role == Role::kSession) {
     SessionReader reader(stage, seed);
     co_await reader.run();
+  } else if (role == Role::kKeyedWriter) {
+    KeyedWriter writer(stage, seed);
+    co_await writer.run();
+  } else if (role == Role::kKeyedReader) {
+    KeyedReader reader(stage, seed);
+    co_await reader.run();
   } else {
     Administrator administrator(stage, seed);
     co_await administrator.run();
   }
+  --*running;
+}
+
+io::Task<> Simulation::play_member(Stage& stage, std::size_t group, std::optional<std::string> instance, std::uint64_t seed,
+                                   std::shared_ptr<std::size_t> running) {
+  GroupMember member(stage, group, std::move(instance), Conduct::kErratic, stage.stopping, seed);
+  co_await member.run();
   --*running;
 }
 
@@ -134,6 +154,25 @@ void Simulation::start_client(ClientMachine& client) {
     add(random_.chance(1, 2) ? Role::kFollower : Role::kSession);
   }
   for (std::uint64_t more = random_.below(3); more > 0; --more) add(random_.chance(1, 2) ? Role::kBatches : Role::kRecords);
+  if (std::ranges::any_of(plan_.logs, [](const LogPlan& log) { return log.use == LogUse::kKeyed; })) {
+    add(Role::kKeyedWriter);
+    if (random_.chance(1, 2)) add(Role::kKeyedReader);
+  }
+  start_members(client, reactor);
+}
+
+void Simulation::start_members(ClientMachine& client, io::VirtualReactor& reactor) {
+  for (std::size_t group = 0; group < plan_.groups.size(); ++group) {
+    const std::uint64_t count_min = client.node == kFirstClientNode ? 1 : 0;
+    const std::uint64_t count = random_.between(count_min, plan_.groups[group].members_per_client_max);
+    for (std::uint64_t i = 0; i < count; ++i) {
+      // The same after the machine's return: then its first member replaces the one that is gone.
+      std::optional<std::string> instance;
+      if (plan_.groups[group].has_static_members && i == 0) instance = "machine-" + std::to_string(client.node.value);
+      ++*client.running;
+      world_.start(reactor, play_member(stage_, group, std::move(instance), random_.next(), client.running));
+    }
+  }
 }
 
 bool Simulation::clients_done() const {
@@ -200,6 +239,8 @@ void Simulation::server_went_down() {
   coverage_.add(Happened::kCheckpoint, server_.last_counters().checkpoints);
   coverage_.add(Happened::kBypass, server_.last_counters().bypassed_bytes);
   coverage_.add(Happened::kImage, server_.last_counters().images);
+  coverage_.add(Happened::kCompacted, server_.last_server_counters().compactions);
+  coverage_.add(Happened::kSessionExpired, server_.last_server_counters().sessions_expired);
   if (server_.ending().has_value()) check_ending(*server_.ending());
   is_restart_due_ = true;
   const Duration pause = std::chrono::milliseconds(random_.chance(1, 4) ? random_.below(3000) : random_.below(200));
@@ -246,7 +287,8 @@ void Simulation::check_everything() {
     // a start is served from is memory, which nothing heals: then the log's reader notices, and that has to do.
     rot_.heal(world_.disk(kServerNode));
     io::VirtualReactor& tools = world_.add_reactor(kToolNode, ShardId(server_.life()));
-    if (!world_.try_run(tools, audit(stage_), kProgressMax)) history_.violate("stuck: the last check does not end");
+    const bool ended = world_.try_run(tools, audit(stage_, random_.next()), kProgressMax);
+    if (!ended) history_.violate("stuck: the last check does not end");
     return !history_.violation().has_value();
   };
   if (!look()) return;

@@ -42,14 +42,17 @@ class Simulation {
     bool is_up = false;
     std::shared_ptr<std::size_t> running;  // tasks of its process
   };
-  enum class Role : std::uint8_t { kBatches, kRecords, kFollower, kSession, kAdministrator };
+  enum class Role : std::uint8_t { kBatches, kRecords, kFollower, kSession, kKeyedWriter, kKeyedReader, kAdministrator };
 
   static io::Task<> play(Stage& stage, Role role, std::uint64_t seed, std::shared_ptr<std::size_t> running);
-  static io::Task<> audit(Stage& stage);
+  static io::Task<> play_member(Stage& stage, std::size_t group, std::optional<std::string> instance, std::uint64_t seed,
+                                std::shared_ptr<std::size_t> running);
+  static io::Task<> audit(Stage& stage, std::uint64_t seed);
   static io::Task<> create_logs(Stage& stage, std::uint64_t seed);
 
   bool prepare();
   void start_client(ClientMachine& client);
+  void start_members(ClientMachine& client, io::VirtualReactor& reactor);
   void inject(const Fault& fault);
   void inject_at_server(const Fault& fault);
   void inject_at_disk(const Fault& fault);
@@ -77,6 +80,8 @@ class Simulation {
   io::VirtualWorld world_;
   ServerMachine server_;
   History history_;
+  GroupHistory groups_;
+  KeyedHistory keyed_;
   Rot rot_;
   Stage stage_;
   std::vector<ClientMachine> clients_;

@@ -9,7 +9,9 @@
 #include "io/sync.h"
 #include "io/virtual_world.h"
 #include "sim/coverage.h"
+#include "sim/group_history.h"
 #include "sim/history.h"
+#include "sim/keyed_history.h"
 #include "sim/plan.h"
 #include "sim/rot.h"
 #include "sim/server_machine.h"
@@ -21,6 +23,8 @@ struct Stage {
   io::VirtualWorld& world;
   ServerMachine& server;
   History& history;
+  GroupHistory& groups;
+  KeyedHistory& keyed;
   Coverage& coverage;
   const Plan& plan;
   const Rot& rot;
@@ -29,11 +33,11 @@ struct Stage {
   std::uint32_t extra_logs = 0;                  ///< made by administrators so far
 
   MonotonicTime now() const { return world.now(); }
-  /// A log that clients know to be there, if there is one.
+  /// A log that clients know to be there, if there is one; not a compacted one.
   std::optional<std::size_t> pick_log(Random& random) {
     std::vector<std::size_t> there;
     for (std::size_t i = 0; i < history.log_count(); ++i) {
-      if (history.log(i).fate == Fate::kThere) there.push_back(i);
+      if (history.log(i).fate == Fate::kThere && history.log(i).use != LogUse::kKeyed) there.push_back(i);
     }
     if (there.empty()) return std::nullopt;
     return there[random.below(there.size())];

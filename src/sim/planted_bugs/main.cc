@@ -18,7 +18,15 @@ namespace {
 using storage::Bug;
 
 /// What the runs that are to show a bug lean towards, besides what their seed says.
-enum class Lean : std::uint8_t { kNone, kCrashes, kCrashesInWrites, kCutsAndRetries };
+enum class Lean : std::uint8_t {
+  kNone,
+  kCrashes,
+  kCrashesInWrites,
+  kCutsAndRetries,
+  kGroups,
+  kGroupsAndCrashes,
+  kCompaction,
+};
 
 struct Planted {
   Bug bug;
@@ -35,11 +43,17 @@ constexpr Planted kPlanted[] = {
     {Bug::kNoImage, Lean::kCrashesInWrites, "no image"},
     {Bug::kBodyNotSynced, Lean::kCrashes, "body not synced"},
     {Bug::kNoDirectorySync, Lean::kCrashes, "no directory sync"},
+    {Bug::kGroupAppendNotAwaited, Lean::kGroupsAndCrashes, "offsets acknowledged before they are durable"},
+    {Bug::kGroupBatchLoadedInPart, Lean::kGroupsAndCrashes, "offsets loaded in part"},
+    {Bug::kOldGenerationAdmitted, Lean::kGroups, "commits of an old generation"},
+    {Bug::kOlderRecordWins, Lean::kCompaction, "compaction keeps an older record"},
+    {Bug::kReplacedSegmentsGoFirst, Lean::kCompaction, "compaction removes segments before their replacement is durable"},
 };
 
 constexpr std::uint64_t kSeedsMax = 1000;
 constexpr std::uint64_t kSoundSeeds = 20;
 constexpr std::uint64_t kFaults = 12;
+constexpr std::uint64_t kSeedStep = 1'000'000;  // to a plan that has what is wanted
 
 void add_faults(Plan& plan, std::initializer_list<FaultKind> kinds) {
   Random random(plan.seed);
@@ -54,7 +68,13 @@ void add_faults(Plan& plan, std::initializer_list<FaultKind> kinds) {
 
 Plan plan_of(std::uint64_t seed, Lean lean) {
   Plan plan = make_plan(seed);
-  if (lean == Lean::kCrashes) add_faults(plan, {FaultKind::kCrash, FaultKind::kCrashAtStep});
+  const bool needs_groups = lean == Lean::kGroups || lean == Lean::kGroupsAndCrashes;
+  const auto has_keyed = [&] { return std::ranges::find(plan.logs, LogUse::kKeyed, &LogPlan::use) != plan.logs.end(); };
+  while ((needs_groups && plan.groups.empty()) || (lean == Lean::kCompaction && !has_keyed())) {
+    plan = make_plan(plan.seed + kSeedStep);
+  }
+  const bool has_crashes = lean == Lean::kCrashes || lean == Lean::kGroupsAndCrashes || lean == Lean::kCompaction;
+  if (has_crashes) add_faults(plan, {FaultKind::kCrash, FaultKind::kCrashAtStep});
   if (lean == Lean::kCrashesInWrites) {
     add_faults(plan, {FaultKind::kCrashInWrite});
     plan.server.upkeep_delay_max = std::chrono::milliseconds(50);
@@ -96,7 +116,8 @@ int run(std::string_view only) {
     if (!caught(planted)) ++missed;
     std::fflush(stdout);
   }
-  for (const Lean lean : {Lean::kNone, Lean::kCrashes, Lean::kCrashesInWrites, Lean::kCutsAndRetries}) {
+  for (const Lean lean : {Lean::kNone, Lean::kCrashes, Lean::kCrashesInWrites, Lean::kCutsAndRetries, Lean::kGroups,
+                          Lean::kGroupsAndCrashes, Lean::kCompaction}) {
     if (!only.empty() || !fails(1, kSoundSeeds, lean)) continue;
     fmt::print("fails without a planted bug\n");
     ++missed;
