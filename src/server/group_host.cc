@@ -16,6 +16,9 @@ namespace {
 using protocol::KafkaError;
 
 constexpr std::uint64_t kLoadBytes = 1u << 20;
+/// Of a segment, beyond which another is begun. Small, since a coordinator reads the active segment whole when it starts, and
+/// only the others are compacted (Kafka: 100 MiB, read in some seconds).
+constexpr std::uint64_t kSegmentBytes = 1u << 20;
 /// Until what could not be loaded is tried again.
 constexpr std::chrono::seconds kLoadDelay(5);
 
@@ -235,6 +238,11 @@ io::Task<Result<>> GroupHost::append_batch(Slice batch) {
     appended = partition->data->append(batch);
   }
   if (!appended.ok()) co_return std::move(appended).error();
+  segment_bytes_ += batch.size();
+  if (segment_bytes_ >= kSegmentBytes) {
+    partition->data->roll();
+    segment_bytes_ = 0;
+  }
   if (storage::planted(storage::Bug::kGroupAppendNotAwaited)) co_return Result<>();
   const MonotonicTime never = MonotonicTime::max();
   if (co_await partition->data->wait_high_watermark(appended->end, never, shard_.store_failed()) != io::WaitOutcome::kWoken) {

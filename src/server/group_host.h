@@ -85,6 +85,7 @@ class GroupHost {
   std::unordered_map<coordinator::WaiterId, io::OneShot<coordinator::Answer>*> waiters_;
   coordinator::WaiterId next_waiter_{1};
   std::deque<coordinator::Append> queue_;  // as many as waiters, and one for each group whose time has come
+  std::uint64_t segment_bytes_ = 0;        // appended since a segment was begun, as far as this life knows
   std::size_t records_taken_ = 0;          // of the first of queue_, that earlier batches have
   record::BatchBuilder builder_;
   io::WaitList queued_;

@@ -8,14 +8,6 @@
 #include "server/log_creation.h"
 
 namespace pyralog::server {
-namespace {
-
-/// Small, since a coordinator reads the active segment whole when it starts, and only the others are compacted (Kafka:
-/// 100 MiB, read in some seconds).
-constexpr std::uint64_t kGroupSegmentBytes = 1u << 20;
-
-}  // namespace
-
 void GroupService::refresh() {
   if (closed_) return;
   const std::size_t shards = shard_.node().shard_count();
@@ -59,7 +51,8 @@ io::Task<Result<>> ensure_group_log(Shard& shard) {
   NewLog log{.name = std::string(kGroupLogName), .partitions = shard.info().group_log_partitions, .replication = 1};
   log.settings = {{.name = "cleanup.policy", .value = "compact"},
                   {.name = "max.message.bytes", .value = std::to_string(limits::kBatchBytesMax)},
-                  {.name = "segment.bytes", .value = std::to_string(kGroupSegmentBytes)}};
+                  // One of which a group with many members may need all; usually it is left sooner: GroupHost.
+                  {.name = "segment.bytes", .value = std::to_string(limits::kBatchBytesMax)}};
   auto command = plan_log(shard, log);
   Result<> created;
   if (!command.ok()) {
