@@ -130,6 +130,12 @@ class WithNode(unittest.TestCase):
     def describe(self, log):
         return json.loads(self.run_ok("log", "describe", log, "-o", "json"))
 
+    def metrics(self):
+        """{series: value}"""
+        with urllib.request.urlopen(f"http://{self.node.http}/metrics", timeout=30) as answer:
+            lines = answer.read().decode().splitlines()
+        return {series: float(value) for series, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
+
     def test_http_answers_where_the_ready_line_says(self):
         for path, part in (("/healthz", ""), ("/readyz", ""), ("/metrics", "# TYPE ")):
             with urllib.request.urlopen(f"http://{self.node.http}{path}", timeout=30) as answer:
@@ -246,6 +252,12 @@ class WithNode(unittest.TestCase):
         self.assertEqual(shown["partitions"][1]["lag_seconds"], 0)
         self.assertIn(shown["partitions"][0]["lag_seconds"], range(60))
         self.assertEqual(len(shown["problems"]), 1)
+        place = '{consumergroup="readers",topic="read",partition='
+        for _ in range(2):  # the second time, of what the first has read
+            metrics = self.metrics()
+            self.assertEqual([metrics[f"kafka_consumergroup_{what}{place}\"0\"}}"] for what in ("current_offset", "lag")], [1, 3])
+            self.assertIn(metrics[f"kafka_consumergroup_lag_seconds{place}\"0\"}}"], range(60))
+            self.assertEqual(metrics[f"kafka_consumergroup_lag_seconds{place}\"1\"}}"], 0)
         for target, offset in ((["--shift", -5], 0), (["--to-time", "2100-01-01"], 4), (["--to-start"], 0), (["--shift", 2], 2)):
             self.run_ok("group", "seek", "readers", *target, "--log", "read", "--partition", 0, "--execute")
             shown = json.loads(self.run_ok("group", "describe", "readers", "-o", "json"))
