@@ -98,7 +98,8 @@ void KeyedHistory::check_key(Place place, const std::string& key, const Found* n
     if (!write.is_deletion && !may_be_deleted) history_.violate(text(*wanted) + " was the newest, and the key is gone");
     return;
   }
-  if (newest->offset >= *write.offset || (write.is_deletion && took >= kDeletionsKept)) return;
+  const bool is_missed = took >= kDeletionsKept && (write.is_deletion || may_be_deleted);
+  if (newest->offset >= *write.offset || is_missed) return;
   history_.violate(text(*wanted) + " was the newest, and is gone: now " + text(newest->id) + " is");
 }
 

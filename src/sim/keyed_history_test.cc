@@ -65,6 +65,14 @@ TEST_F(KeyedHistoryTest, AcceptsWhatWasDeletedFromASlowReader) {
   EXPECT_FALSE(history.violation().has_value());
 }
 
+TEST_F(KeyedHistoryTest, AcceptsWhatWasReplacedAndThenDeletedFromASlowReader) {
+  const KeyedId older = acknowledged(value());
+  acknowledged(value());
+  keyed.acknowledge(deletion(), end, at(30));  // after the reader began
+  keyed.check(place, {found(0, older)}, at(20), at(20) + kDeletionsKept);
+  EXPECT_FALSE(history.violation().has_value());
+}
+
 TEST_F(KeyedHistoryTest, SeesALostKey) {
   acknowledged(value());
   EXPECT_FALSE(is_good({}));
