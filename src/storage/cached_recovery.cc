@@ -37,7 +37,6 @@ bool CachedRecovery::continues(const PartitionFiles& partition, ByteView bytes) 
   // Offsets and epochs lie outside of the checksum: only a batch that follows exactly is believed. Compacted segments, which
   // have gaps, are never scanned.
   if (batch->leader_epoch() < partition.state().epochs().latest()) return false;
-  if (planted(Bug::kScanBelievesGaps)) return batch->base_offset() >= partition.log_end();
   return batch->base_offset() == partition.log_end();
 }
 

@@ -47,7 +47,6 @@ enum class Bug : std::uint8_t {
   kClassesShareSegment,
   kSolidBeforeSync,
   kScanNotSynced,
-  kScanBelievesGaps,
   kEmptiedNamesKept,
   // Above the store; `sim_planted_bugs` has these too.
   kMetadataNotAwaited,

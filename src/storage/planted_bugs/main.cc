@@ -63,7 +63,6 @@ constexpr Planted kPlanted[] = {
     {Bug::kClassesShareSegment, Cached{}, "both classes in one segment"},
     {Bug::kSolidBeforeSync, Cached{}, "solid before the sync"},
     {Bug::kScanNotSynced, Cached{}, "a scan does not sync what it finds"},
-    {Bug::kScanBelievesGaps, Cached{}, "a scan believes gaps above what was synced"},
     {Bug::kEmptiedNamesKept, Cached{}, "names that a truncation emptied are kept"},
 };
 
