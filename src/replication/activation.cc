@@ -6,7 +6,8 @@
 namespace pyralog::replication {
 
 Activation::Activation(Setup setup, TailInfo own, MonotonicTime now) : setup_(std::move(setup)) {
-  sealed(setup_.self, std::move(own), now);
+  tails_[setup_.self] = std::move(own);
+  find_end(now);
 }
 
 Activation Activation::graceful(Setup setup, Offset committed, MonotonicTime now) {
@@ -24,22 +25,39 @@ bool Activation::may_be_graceful(const Setup& setup, LeaderEpoch led) {
   return std::all_of(ours, rows.end(), [&setup](const EpochRow& row) { return row.leader == setup.self; });
 }
 
-void Activation::sealed(const ReplicaId& replica, TailInfo tail, MonotonicTime now) {
-  // Only members count; the leader's log matters even if it is none.
-  if (!setup_.data.contains(replica) && replica != setup_.self) return;
-  if (need_ != Need::kSeals && need_ != Need::kLost) {
-    if (copies_.has_value()) copies_->restarted(replica, tail.life);
-    return;
+Result<> check_tail_info(const TailInfo& tail, LeaderEpoch term) {
+  PYRALOG_TRY(check_log_shape(tail.log));
+  if (!tail.log.runs.empty() && tail.log.runs.back().epoch >= term) {
+    return Error(ErrorCode::kCorrupt, "a voter has records of the epoch that it votes for, or of a later one");
   }
-  tails_[replica] = std::move(tail);
-  find_end(now);
+  if (tail.committed_hint.value < 0) return Error(ErrorCode::kCorrupt, "a voter knows of less than nothing committed");
+  for (Offset before; const DamagedRange& range : tail.damaged) {
+    const bool is_sane = range.begin >= before && range.end > range.begin;
+    if (!is_sane) return Error(ErrorCode::kCorrupt, "a voter's damaged places are not in order");
+    before = range.end;
+  }
+  return {};
 }
 
-void Activation::restarted(const ReplicaId& replica, BootId life) {
-  if (copies_.has_value()) copies_->restarted(replica, life);
+Result<> Activation::sealed(const ReplicaId& replica, TailInfo tail, MonotonicTime now) {
+  PYRALOG_TRY(check_tail_info(tail, setup_.term));
+  // Only members count; the leader's log matters even if it is none.
+  if (!setup_.data.contains(replica) && replica != setup_.self) return {};
+  const auto life = lives_.find(replica);
+  if (!is_finding_end() || (life != lives_.end() && life->second != tail.life)) return {};
+  tails_[replica] = std::move(tail);
+  find_end(now);
+  return {};
+}
+
+void Activation::restarted(const ReplicaId& replica, BootId life, MonotonicTime now) {
+  if (replica == setup_.self) return;
+  lives_[replica] = life;
+  if (copies_.has_value()) return copies_->restarted(replica, life);
   const auto found = tails_.find(replica);
-  const bool is_news = found != tails_.end() && found->second.life != life && replica != setup_.self;
-  if (is_news && (need_ == Need::kSeals || need_ == Need::kLost)) tails_.erase(found);
+  if (found == tails_.end() || found->second.life == life) return;
+  tails_.erase(found);
+  find_end(now);
 }
 
 std::vector<ReplicaId> Activation::unsealed() const {
@@ -48,35 +66,36 @@ std::vector<ReplicaId> Activation::unsealed() const {
   return missing;
 }
 
+bool Activation::is_damaged_beyond_committed(const TailInfo& tail) const {
+  return !tail.damaged.empty() && tail.damaged.back().end > from_;
+}
+
+/// Of the records above what is committed, those before the first that is damaged: damage below is a repair's matter.
 Offset Activation::valid_end_of(const ReplicaId& replica) const {
   const TailInfo& tail = tails_.at(replica);
   const Offset end = setup_.table.valid_end(tail.log).end;
-  return tail.damaged_from.has_value() ? std::min(end, *tail.damaged_from) : end;
+  const auto first = std::ranges::upper_bound(tail.damaged, from_, {}, &DamagedRange::end);
+  return first == tail.damaged.end() ? end : std::min(end, std::max(first->begin, from_));
 }
 
-/// Whether `replica` knows that it has nothing valid at or above `end`.
-bool Activation::is_authoritative(const ReplicaId& replica, Offset end) const {
+/// Whether what is not with `replica` was never acknowledged by it. A suspect one may have acknowledged more even if it has
+/// all that anybody has; a damaged record above what is committed may have been one that was acknowledged.
+bool Activation::knows_what_it_lacks(const ReplicaId& replica) const {
   const auto found = tails_.find(replica);
   if (found == tails_.end()) return false;
   const TailInfo& tail = found->second;
-  if (tail.is_rebuilding) return false;
-  // A damaged record above what is committed may have been the one that was acknowledged.
-  if (tail.damaged_from.has_value() && *tail.damaged_from >= from_ && *tail.damaged_from <= end) return false;
-  // Even if it has all that anybody has: it may have acknowledged more.
-  return !tail.suspect_from.has_value();
+  return !tail.is_rebuilding && !tail.suspect_from.has_value() && !is_damaged_beyond_committed(tail);
 }
 
 void Activation::find_end(MonotonicTime now) {
   const EpochRow* open = setup_.table.open_row();
   from_ = open != nullptr ? open->start : Offset(0);
+  for (const auto& [replica, tail] : tails_) from_ = std::max(from_, tail.committed_hint);
   end_ = Offset(0);
-  for (const auto& [replica, tail] : tails_) {
-    from_ = std::max(from_, tail.committed_hint);
-    // What somebody has, valid, is kept, member or not: it is one more copy of what may have been acknowledged.
-    end_ = std::max(end_, valid_end_of(replica));
-  }
-  if (!is_sealed(setup_.data, [this](const ReplicaId& id) { return is_authoritative(id, end_); })) {
-    need_ = Need::kSeals;
+  // What somebody has, valid, is kept: it is one more copy of what may have been acknowledged.
+  for (const auto& [replica, tail] : tails_) end_ = std::max(end_, valid_end_of(replica));
+  if (!is_sealed(setup_.data, [this](const ReplicaId& id) { return knows_what_it_lacks(id); })) {
+    need_ = unsealed().empty() ? Need::kUnwitnessed : Need::kSeals;
     return;
   }
   need_ = Need::kLost;
@@ -84,12 +103,15 @@ void Activation::find_end(MonotonicTime now) {
 }
 
 Activation::Need Activation::own_log_need() const {
-  const LogShape& log = tails_.at(setup_.self).log;
+  const TailInfo& own = tails_.at(setup_.self);
+  const LogShape& log = own.log;
+  if (is_damaged_beyond_committed(own)) return Need::kRepair;
   const EpochTable::ValidEnd valid = setup_.table.valid_end(log);
   if (valid.end < log.end) {
     // Rows that are not committed may still turn out never to have been: what only they call garbage stays until then.
-    const bool may_truncate = prior_rows_decided_ || setup_.decided.valid_end(log).end <= valid.end;
-    return may_truncate ? Need::kTruncateSelf : Need::kPriorRows;
+    const EpochTable::ValidEnd decided = setup_.decided.valid_end(log);
+    const bool is_garbage_for_sure = decided.beyond == Standing::kGarbage && decided.end <= valid.end;
+    return prior_rows_decided_ || is_garbage_for_sure ? Need::kTruncateSelf : Need::kPriorRows;
   }
   return log.end < end_ ? Need::kFetch : Need::kLevel;
 }
@@ -100,6 +122,8 @@ void Activation::step(MonotonicTime now) {
   if (!copies_.has_value()) {
     copies_.emplace(setup_.data, from_, now);
     copies_->sequenced(end_, now);
+    for (const auto& [replica, tail] : tails_) copies_->restarted(replica, tail.life);
+    for (const auto& [replica, life] : lives_) copies_->restarted(replica, life);
   }
   if (copies_->high_watermark() >= end_) need_ = Need::kDecide;
 }
@@ -109,10 +133,11 @@ void Activation::prior_rows_decided() {
   if (need_ == Need::kPriorRows) need_ = own_log_need();
 }
 
-void Activation::own_log_is(LogShape log, MonotonicTime now) {
+void Activation::own_log_is(LogShape log, MonotonicTime now, std::vector<DamagedRange> damaged) {
   TailInfo& own = tails_.at(setup_.self);
   own.log = std::move(log);
-  if (need_ == Need::kTruncateSelf || need_ == Need::kFetch) step(now);
+  own.damaged = std::move(damaged);
+  if (need_ == Need::kTruncateSelf || need_ == Need::kFetch || need_ == Need::kRepair) step(now);
 }
 
 void Activation::stored(const ReplicaId& replica, BootId life, Offset end, MonotonicTime now) {

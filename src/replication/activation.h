@@ -10,6 +10,12 @@
 
 namespace pyralog::replication {
 
+/// Records that a replica had and cannot read any more.
+struct DamagedRange {
+  Offset begin;
+  Offset end;  ///< exclusive
+};
+
 /// What a replica says of its log when it votes or is sealed (TailInfo, replication.md §5).
 struct TailInfo {
   BootId life;
@@ -17,10 +23,13 @@ struct TailInfo {
   LogShape log;           ///< everything appended, synced or not
   /// Cached class, after its system stopped uncleanly: what it has counts, what it lacks from here on is unknown.
   std::optional<Offset> suspect_from;
-  /// Where its copy is damaged, the first such place: what was there is unknown.
-  std::optional<Offset> damaged_from;
+  /// Where its copy is damaged, by offset: what was there is unknown.
+  std::vector<DamagedRange> damaged;
   bool is_rebuilding = false;  ///< it lacks anything
 };
+
+/// kCorrupt: what a peer says of its log cannot be true, or not of a voter of `term`.
+Result<> check_tail_info(const TailInfo& tail, LeaderEpoch term);
 
 /// The winner of an election on its way to leading: finds where the log ends, sees to it that enough copies say so, and has
 /// that decided (replication.md §5, mode 1). Pure: told what happens, it says what is to be done next. Nothing of epoch t is
@@ -47,6 +56,8 @@ class Activation {
 
   enum class Need : std::uint8_t {
     kSeals,         ///< seal `unsealed()`; no answer may ever come, then §8 or a hand-over
+    kUnwitnessed,   ///< all have answered, and too few can know what they lack (§7, power lost by most): an operator's case
+    kRepair,        ///< the leader's own copy is damaged from `from()` on: repair it from its peers, or hand over
     kPriorRows,     ///< have the rows before t committed, by an entry of t: garbage in the leader's log can then be truncated
     kTruncateSelf,  ///< the leader's own log to `own_valid_end()`
     kFetch,         ///< what the leader lacks below `end()`, from `source()`
@@ -57,14 +68,15 @@ class Activation {
   };
   Need need() const noexcept { return need_; }
 
-  /// A vote or the answer to a seal of t. The last one of a replica counts; one of another life voids what it said.
-  void sealed(const ReplicaId& replica, TailInfo tail, MonotonicTime now);
-  /// As CommitTracker::restarted; a seal given in another life has to be given again.
-  void restarted(const ReplicaId& replica, BootId life);
+  /// A vote or the answer to a seal of t. The last one of a replica counts; one of another life than its handshake named is
+  /// late, and ignored. kCorrupt, and nothing changes: see check_tail_info.
+  Result<> sealed(const ReplicaId& replica, TailInfo tail, MonotonicTime now);
+  /// As CommitTracker::restarted. Until the leader has all that was found, what was said in another life has to be said again.
+  void restarted(const ReplicaId& replica, BootId life, MonotonicTime now);
   /// All rows before t are committed.
   void prior_rows_decided();
-  /// The leader's own log was truncated, or has grown by what it fetched.
-  void own_log_is(LogShape log, MonotonicTime now);
+  /// The leader's own log was truncated or repaired, or has grown by what it fetched.
+  void own_log_is(LogShape log, MonotonicTime now, std::vector<DamagedRange> damaged = {});
   /// A copy of everything below `end` under t's ballot, verified and, if durable, synced; the leader's own too.
   void stored(const ReplicaId& replica, BootId life, Offset end, MonotonicTime now);
   /// t's row is committed.
@@ -86,7 +98,11 @@ class Activation {
 
  private:
   explicit Activation(Setup setup) : setup_(std::move(setup)) {}
-  bool is_authoritative(const ReplicaId& replica, Offset end) const;
+  bool is_finding_end() const noexcept {
+    return need_ == Need::kSeals || need_ == Need::kUnwitnessed || need_ == Need::kLost;
+  }
+  bool knows_what_it_lacks(const ReplicaId& replica) const;
+  bool is_damaged_beyond_committed(const TailInfo& tail) const;
   Offset valid_end_of(const ReplicaId& replica) const;
   void find_end(MonotonicTime now);
   void step(MonotonicTime now);
@@ -94,6 +110,7 @@ class Activation {
 
   Setup setup_;
   std::map<ReplicaId, TailInfo> tails_;
+  std::map<ReplicaId, BootId> lives_;  // as handshakes said
   std::optional<CommitTracker> copies_;
   Need need_ = Need::kSeals;
   Offset from_;

@@ -48,7 +48,10 @@ Result<> EpochTable::add(EpochRow row) {
     if (*known == row) return {};
     return Error(ErrorCode::kCorrupt, fmt::format("epoch {} is decided twice", row.epoch.value));
   }
-  if (row.start.value < 0 || (!rows_.empty() && (row.epoch <= rows_.back().epoch || row.start < rows_.back().start))) {
+  PYRALOG_TRY(check_replica_set(row.data.current));
+  if (row.data.next.has_value()) PYRALOG_TRY(check_replica_set(*row.data.next));
+  const bool follows = rows_.empty() || (row.epoch > rows_.back().epoch && row.start >= rows_.back().start);
+  if (row.epoch < LeaderEpoch(0) || row.start.value < 0 || !follows) {
     return Error(ErrorCode::kCorrupt, fmt::format("epoch {} from offset {} does not follow the one before it", row.epoch.value,
                                                   row.start.value));
   }

@@ -63,7 +63,8 @@ enum class Standing : std::uint8_t {
 /// where the next one starts, and the last is open. A value.
 class EpochTable {
  public:
-  /// kCorrupt: the row does not follow the last one. A row that is known already changes nothing, if it is the same.
+  /// kCorrupt: the row does not follow the last one. kInvalidArgument: check_replica_set. A row that is known already
+  /// changes nothing, if it is the same.
   Result<> add(EpochRow row);
   /// Forgets rows that end at or below `start`: records below it are gone.
   void trim(Offset start);

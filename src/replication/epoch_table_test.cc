@@ -5,8 +5,11 @@
 namespace pyralog::replication {
 namespace {
 
+const ReplicaId kReplica{.node = NodeId(1), .disk = {}};
+
 EpochRow row(int epoch, std::int64_t start) {
-  return {.epoch = LeaderEpoch(epoch), .start = Offset(start), .leader = {.node = NodeId(1), .disk = {}}, .data = {}};
+  return {.epoch = LeaderEpoch(epoch), .start = Offset(start), .leader = kReplica,
+          .data = {.current = {.members = {kReplica}, .write_quorum = 1}, .next = {}}};
 }
 EpochRun run(int epoch, std::int64_t start) { return {.epoch = LeaderEpoch(epoch), .start = Offset(start)}; }
 LogShape shape(std::vector<EpochRun> runs, std::int64_t end) {
@@ -26,6 +29,9 @@ TEST(EpochTable, RowsFollowEachOther) {
   EXPECT_EQ(rows.add(row(5, 11)).error(), ErrorCode::kCorrupt);
   EXPECT_EQ(rows.add(row(3, 20)).error(), ErrorCode::kCorrupt);
   EXPECT_EQ(rows.add(row(6, 9)).error(), ErrorCode::kCorrupt);
+  EpochRow nobodys = row(9, 40);
+  nobodys.data.current.write_quorum = 2;
+  EXPECT_EQ(rows.add(nobodys).error(), ErrorCode::kInvalidArgument);
   EXPECT_EQ(rows.rows().size(), 3u);
   EXPECT_EQ(rows.end_of(*rows.row_of(LeaderEpoch(1))), Offset(10));
   EXPECT_EQ(rows.end_of(*rows.open_row()), std::nullopt);

@@ -127,7 +127,7 @@ class ReplicationModel {
   struct SealReply { LeaderEpoch term; TailInfo tail; };
   struct RaftAppend { LeaderEpoch term; std::vector<RaftEntry> log; std::size_t committed; };
   struct RaftReply { LeaderEpoch term; std::size_t length; };
-  struct Store { StoreHead head; Offset committed; bool is_recovery; };
+  struct Store { StoreHead head; Offset committed; bool is_recovery; BootId to_life; };
   struct Stored { Ballot ballot; BootId life; Offset end; };
   struct Hello { BootId life; };
   struct Gap { Ballot ballot; LogShape::Tail tail; };
@@ -173,6 +173,7 @@ class ReplicationModel {
   void reactivate(Node& self);
   void stamp_anew(Node& self, Offset from);
   void produce(Node& self);
+  void seal(Node& self, NodeId from, const TailInfo& tail);
   void sync(Node& self);
   void kill(Node& self, bool power);
   void tick(Node& self);
@@ -191,14 +192,14 @@ class ReplicationModel {
   // A replica's part.
   TailInfo tail_of(const Node& self) const;
   LogShape shape_of(const Node& self) const;
-  static EpochTable table_of(const std::vector<RaftEntry>& raft, std::size_t length);
+  EpochTable table_of(const std::vector<RaftEntry>& raft, std::size_t length);
   void truncate(Node& self, Offset end, const char* why);
   void append(Node& self, ModelBatch batch);
   void learn_rows(Node& self);
   void answer_stored(Node& self, const Waiting& waiting);
 
   // Checks.
-  void check_activation(const EpochRow& row);
+  void check_activation(const Node& leader, const EpochRow& row);
   void check_copy(const Node& leader, const Node& replica, Offset end);
   void check_committed(const Node& leader, Offset end);
   bool check_agreement();

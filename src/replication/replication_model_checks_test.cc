@@ -4,7 +4,7 @@
 
 namespace pyralog::replication::testing {
 
-void ReplicationModel::check_activation(const EpochRow& row) {
+void ReplicationModel::check_activation(const Node& leader, const EpochRow& row) {
   // Who learns late that its row was committed opens an epoch that has ended already.
   if (row.epoch < truth_.newest_open) return;
   truth_.newest_open = row.epoch;
@@ -15,11 +15,8 @@ void ReplicationModel::check_activation(const EpochRow& row) {
   if (options_.is_cached) return;  // copies may have gone with the power since they were counted
   for (std::int64_t offset = 0; offset < row.start.value; ++offset) {
     const auto i = static_cast<std::size_t>(offset);
-    std::map<ModelBatch, std::size_t> copies;
-    for (const Node& other : nodes_) {
-      if (i < other.synced) ++copies[other.log[i]];
-    }
-    const bool enough = std::ranges::any_of(copies, [&](const auto& found) { return found.second >= options_.write_quorum; });
+    const auto has_it = [&](const Node& other) { return i < other.synced && other.log[i] == leader.log[i]; };
+    const bool enough = static_cast<std::size_t>(std::ranges::count_if(nodes_, has_it)) >= options_.write_quorum;
     if (!enough) fail(fmt::format("epoch {} opens with too few copies of offset {}", row.epoch.value, offset));
   }
 }

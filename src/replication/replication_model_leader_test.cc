@@ -36,9 +36,10 @@ void ReplicationModel::drive(Node& self) {
       return propose(self, activation.row());
     case Need::kOpen:
       return open(self);
+    case Need::kRepair:
+    case Need::kUnwitnessed:
     case Need::kLost:
-      note("records lost with their copies");
-      return;
+      return void(fail("records are lost, or nobody can tell"));
   }
 }
 
@@ -51,8 +52,7 @@ void ReplicationModel::take(Node& self, NodeId from, const Seal& message) {
 
 void ReplicationModel::take(Node& self, NodeId from, const SealReply& message) {
   if (!self.leading.has_value() || message.term != self.term || !self.leading->activation.has_value()) return;
-  self.leading->activation->sealed(node(from).id, message.tail, at(now_));
-  drive(self);
+  seal(self, from, message.tail);
 }
 
 void ReplicationModel::take(Node& self, NodeId from, const Fetch& message) {
@@ -136,7 +136,7 @@ void ReplicationModel::raft_commit(Node& self) {
 void ReplicationModel::open(Node& self) {
   Leading& leading = *self.leading;
   const EpochRow row = leading.activation->row();
-  check_activation(row);
+  check_activation(self, row);
   check_committed(self, row.start);
   ++truth_.activations;
   if (wrong(Mistake::kDecidesBeforeLevelling)) {

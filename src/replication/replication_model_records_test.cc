@@ -51,7 +51,8 @@ void ReplicationModel::push(Node& self, NodeId to) {
     head.crc = batch.crc;
     head.end = base + OffsetDelta(1);
   }
-  send(self.id.node, to, Store{head, levels ? leading.activation->from() : leading.copies->high_watermark(), levels});
+  send(self.id.node, to, Store{head, levels ? leading.activation->from() : leading.copies->high_watermark(), levels,
+                                leading.lives.contains(to) ? leading.lives.at(to) : BootId(0)});
 }
 
 void ReplicationModel::take(Node& self, NodeId from, const Store& message) {
@@ -86,8 +87,9 @@ void ReplicationModel::take(Node& self, NodeId from, const Store& message) {
   if (wrong(Mistake::kTruncatesByHint) && self.hint < shape_of(self).end && head.end == head.base) {
     truncate(self, self.hint, "by its hint");
   }
-  // What it had acknowledged and lost is here again: all that is committed was compared by a leader, in this life.
-  if (!message.is_recovery && head.end >= message.committed) self.suspect_from.reset();
+  // What it had acknowledged and lost is here again: all that is committed was compared by a leader that knows of this life,
+  // and so counts nothing of the one before.
+  if (!message.is_recovery && message.to_life == self.life && head.end >= message.committed) self.suspect_from.reset();
   const Waiting waiting{.ballot = head.ballot, .to = from, .end = head.end};
   const bool at_once = options_.is_cached || wrong(Mistake::kStoredBeforeSync) ||
                        static_cast<std::size_t>(head.end.value) <= self.synced;
@@ -107,12 +109,17 @@ void ReplicationModel::take(Node& self, NodeId from, const Stored& message) {
   if (!self.leading.has_value()) return;
   Leading& leading = *self.leading;
   if (message.ballot != Ballot{.epoch = leading.term, .leader = self.id}) return;
-  const BootId life = wrong(Mistake::kStaleLifeCounted) ? BootId(1) : message.life;
+  const auto present = leading.lives.find(from);
+  const bool mistaken = wrong(Mistake::kStaleLifeCounted) && present != leading.lives.end();
+  const BootId life = mistaken ? present->second : message.life;
   Offset& next = leading.next[from];
   const bool is_progress = message.end > next;  // an answer that comes twice does not ask for more twice
   next = std::max(next, message.end);
   if (leading.activation.has_value()) {
+    const bool is_levelling = leading.activation->need() == Activation::Need::kLevel;
+    const Offset before = is_levelling ? leading.activation->copies().matched(node(from).id) : Offset(0);
     leading.activation->stored(node(from).id, life, message.end, at(now_));
+    if (is_levelling && leading.activation->copies().matched(node(from).id) > before) check_copy(self, node(from), message.end);
     if (leading.activation->need() != Activation::Need::kLevel) return drive(self);
     if (is_progress && next < leading.activation->end()) push(self, from);
     return;
@@ -128,9 +135,11 @@ void ReplicationModel::take(Node& self, NodeId from, const Stored& message) {
 void ReplicationModel::take(Node& self, NodeId from, const Hello& message) {
   if (!self.leading.has_value()) return;
   self.leading->lives[from] = message.life;
-  if (wrong(Mistake::kStaleLifeCounted)) return;
   if (self.leading->copies.has_value()) return self.leading->copies->restarted(node(from).id, message.life);
-  self.leading->activation->restarted(node(from).id, message.life);
+  Activation& activation = *self.leading->activation;
+  const Activation::Need before = activation.need();
+  activation.restarted(node(from).id, message.life, at(now_));
+  if (activation.need() != before) drive(self);
 }
 
 void ReplicationModel::take(Node& self, NodeId from, const Gap& message) {
@@ -220,7 +229,7 @@ LogShape ReplicationModel::shape_of(const Node& self) const {
 
 TailInfo ReplicationModel::tail_of(const Node& self) const {
   TailInfo tail{.life = self.life, .committed_hint = self.hint, .log = shape_of(self), .suspect_from = self.suspect_from,
-                .damaged_from = {}, .is_rebuilding = false};
+                .damaged = {}, .is_rebuilding = false};
   if (wrong(Mistake::kSuspectIsAuthority)) tail.suspect_from.reset();
   if (wrong(Mistake::kTailOmitsUnsynced)) {
     tail.log.truncate(Offset(static_cast<std::int64_t>(self.synced)));
@@ -232,8 +241,7 @@ TailInfo ReplicationModel::tail_of(const Node& self) const {
 EpochTable ReplicationModel::table_of(const std::vector<RaftEntry>& raft, std::size_t length) {
   EpochTable table;
   for (std::size_t i = 0; i < length; ++i) {
-    // Rows that were never committed may start before ones that others decided; the later term's word counts.
-    if (raft[i].row.has_value()) (void)table.add(*raft[i].row);
+    if (raft[i].row.has_value() && !table.add(*raft[i].row).ok()) fail("rows that do not follow each other");
   }
   return table;
 }

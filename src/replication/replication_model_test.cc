@@ -189,8 +189,7 @@ void ReplicationModel::take(Node& self, NodeId from, const VoteReply& message) {
   if (message.term > self.term) return step_down(self, message.term);
   if (message.term != self.term || !message.granted) return;
   if (self.leading.has_value() && self.leading->activation.has_value()) {
-    self.leading->activation->sealed(node(from).id, message.tail, at(now_));
-    return drive(self);
+    return seal(self, from, message.tail);
   }
   if (!self.is_candidate) return;
   self.votes[from] = message.tail;
@@ -220,8 +219,13 @@ void ReplicationModel::win(Node& self) {
   }
   self.leading = std::move(leading);
   for (const auto& [voter, tail] : std::map(self.votes)) {
-    if (voter != self.id.node) self.leading->activation->sealed(node(voter).id, tail, at(now_));
+    if (voter != self.id.node) (void)self.leading->activation->sealed(node(voter).id, tail, at(now_));
   }
+  drive(self);
+}
+
+void ReplicationModel::seal(Node& self, NodeId from, const TailInfo& tail) {
+  if (!self.leading->activation->sealed(node(from).id, tail, at(now_)).ok()) return void(fail("a tail that cannot be"));
   drive(self);
 }
 
@@ -292,14 +296,16 @@ struct Planted {
 class PlantedMistake : public ::testing::TestWithParam<Planted> {};
 
 TEST_P(PlantedMistake, IsNoticed) {
-  constexpr std::uint64_t kSeedsMax = 20'000;
+  constexpr std::uint64_t kSeedsMax = 60'000;
   for (std::uint64_t seed = 1; seed <= kSeedsMax; ++seed) {
     ModelOptions options = options_of(seed);
     options.mistake = GetParam().mistake;
     const bool of_cached = options.mistake == Mistake::kStaleLifeCounted || options.mistake == Mistake::kSuspectIsAuthority;
     if (of_cached && options.write_quorum > 1) options.is_cached = true;
     ReplicationModel model(options);
-    if (!model.run()) return RecordProperty("seed", std::to_string(seed));
+    // A log that stands still is a way to notice it, but not the one that is meant.
+    const bool is_noticed = !model.run() && !model.failure().contains("no record was committed");
+    if (is_noticed) return RecordProperty("seed", std::to_string(seed));
   }
   FAIL() << GetParam().name << " was not noticed in " << kSeedsMax << " seeds";
 }

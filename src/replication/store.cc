@@ -15,8 +15,8 @@ bool makes_sense(const StoreHead& head) {
 /// Whether the record before the batch is the one that the leader has there.
 bool follows(const LogShape& log, const StoreHead& head) {
   if (head.base < log.start || head.base > log.end) return false;
-  // Where either log starts there is nothing to compare; what lies below a log's start was committed once.
-  if (head.base == log.start || head.prev_epoch == kNoLeaderEpoch) return true;
+  // Where this log starts there is nothing to compare; what lay below it was committed.
+  if (head.base == log.start) return true;
   return log.epoch_at(head.base - OffsetDelta(1)) == head.prev_epoch;
 }
 
@@ -36,6 +36,8 @@ StoreAction place_over(const PresentBatch& present, const StoreHead& head, Offse
 StoreAction decide_store(const LogShape& log, const StoreHead& head, const std::optional<PresentBatch>& present,
                          Offset committed) {
   if (!makes_sense(head)) return {.kind = Kind::kInvalid};
+  // What is here at and above the leader's start has still to be compared, so this log must start there too.
+  if (head.prev_epoch == kNoLeaderEpoch && head.base > log.start) return {.kind = Kind::kTrim};
   if (!follows(log, head)) return {.kind = Kind::kGap, .tail = log.tail_of(head.prev_epoch)};
   if (head.end == head.base) return {.kind = Kind::kKeep};
   if (head.base == log.end) return {.kind = Kind::kAppend};
@@ -43,6 +45,8 @@ StoreAction decide_store(const LogShape& log, const StoreHead& head, const std::
 }
 
 Offset rewind_to(const LogShape& leader, const LogShape::Tail& gap) noexcept {
+  // The replica has nothing so old: it goes on where its log starts, if the leader has that.
+  if (gap.epoch == kNoLeaderEpoch) return std::clamp(gap.end, leader.start, leader.end);
   const LogShape::Tail mine = leader.tail_of(gap.epoch);
   // An epoch that the leader has nothing of: all of it goes, and what is before it decides next.
   return std::max(leader.start, std::min(mine.end, gap.end));

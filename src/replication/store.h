@@ -33,6 +33,7 @@ struct StoreAction {
     kAppend,          ///< at the log's end
     kKeep,            ///< it is here: answer OK once it is synced
     kTruncateAppend,  ///< what is here is of an older epoch: truncate at `base`, then append
+    kTrim,            ///< the leader's log starts at `base`: forget everything below (it was committed and deleted), ask again
     kGap,             ///< what goes before is missing or another: say `tail`
     kConflict,        ///< same place and epoch, other contents, or a newer one: refuse and raise an alarm
     kInvalid,         ///< the message contradicts itself

@@ -70,6 +70,23 @@ TEST(DecideStore, AProbeLooksAndChangesNothing) {
   EXPECT_EQ(decide_store(shape({run(7, 0)}, 80), probe, {}, Offset(0)).kind, Kind::kGap);
 }
 
+TEST(DecideStore, AReplicaFollowsTheStartOfTheLeadersLog) {
+  // The leader deleted everything below 112. What is here below goes; what is here from there on has to be compared.
+  const StoreHead first = head(8, 8, 112, -1);
+  EXPECT_EQ(decide_store(shape({run(7, 0)}, 115), first, present(7, 110), Offset(100)).kind, Kind::kTrim);
+  EXPECT_EQ(decide_store(shape({run(7, 0)}, 50), first, {}, Offset(0)).kind, Kind::kTrim);
+  EXPECT_EQ(decide_store(shape({}, 112), first, {}, Offset(0)).kind, Kind::kAppend);
+  EXPECT_EQ(decide_store(shape({run(7, 112)}, 115), first, present(7, 112, 1, 3), Offset(100)).kind, Kind::kTruncateAppend);
+}
+
+TEST(DecideStore, AReplicaThatStartsLaterIsSentWhatItStartsWith) {
+  const LogShape trimmed = shape({}, 112);
+  const StoreAction action = decide_store(trimmed, head(8, 7, 50, 7), {}, Offset(0));
+  EXPECT_EQ(action.kind, Kind::kGap);
+  EXPECT_EQ(rewind_to(shape({run(7, 0)}, 200), action.tail), Offset(112));
+  EXPECT_EQ(decide_store(trimmed, head(8, 7, 112, 7), {}, Offset(0)).kind, Kind::kAppend);
+}
+
 TEST(DecideStore, MessagesThatContradictThemselvesAreRefused) {
   const LogShape log = shape({run(7, 0)}, 100);
   EXPECT_EQ(decide_store(log, head(6, 7, 100, 7), {}, Offset(0)).kind, Kind::kInvalid);
