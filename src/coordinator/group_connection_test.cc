@@ -6,13 +6,19 @@ namespace {
 
 GroupState state_of(Transcript& t) { return t.coordinator().find_group("g")->state(); }
 
-TEST(GroupConnections, AMemberWhoseConnectionEndsHasTwoHeartbeatsToComeBack) {
-  TwoMembers t;
-  for (int i = 0; i < 2; ++i) {
-    t.pass(3'000);
-    t.heartbeat("a1", 1);
-    t.heartbeat("b1", 1);
+/// Both have sent heartbeats, at 3 and at 6 s, so that their distance is known.
+struct BeatingMembers : TwoMembers {
+  explicit BeatingMembers(GroupOptions options = {}) : TwoMembers(std::move(options)) {
+    for (int i = 0; i < 2; ++i) {
+      pass(3'000);
+      heartbeat("a1", 1);
+      heartbeat("b1", 1);
+    }
   }
+};
+
+TEST(GroupConnections, AMemberWhoseConnectionEndsHasTwoHeartbeatsToComeBack) {
+  BeatingMembers t;
   t.lose_connection("b1");
   t.pass(3'000);
   t.heartbeat("a1", 1);
@@ -24,12 +30,7 @@ TEST(GroupConnections, AMemberWhoseConnectionEndsHasTwoHeartbeatsToComeBack) {
 }
 
 TEST(GroupConnections, AMemberThatComesBackByAnotherConnectionKeepsItsSession) {
-  TwoMembers t;
-  for (int i = 0; i < 2; ++i) {
-    t.pass(3'000);
-    t.heartbeat("a1", 1);
-    t.heartbeat("b1", 1);
-  }
+  BeatingMembers t;
   t.lose_connection("b1");
   t.pass(5'000);
   t.heartbeat("a1", 1);
@@ -58,12 +59,7 @@ TEST(GroupConnections, StaticMembersMayBeAwayForTheirSession) {
 }
 
 TEST(GroupConnections, LostConnectionsSayNothingWhereTheyAreNotToBeNoticed) {
-  TwoMembers t({.notices_lost_connections = false});
-  for (int i = 0; i < 2; ++i) {
-    t.pass(3'000);
-    t.heartbeat("a1", 1);
-    t.heartbeat("b1", 1);
-  }
+  BeatingMembers t({.notices_lost_connections = false});
   t.lose_connection("b1");
   t.pass(9'999);
   t.heartbeat("a1", 1);

@@ -8,6 +8,7 @@
 #include "server/log_creation.h"
 
 namespace pyralog::server {
+
 void GroupService::refresh() {
   if (closed_) return;
   const std::size_t shards = shard_.node().shard_count();
